@@ -1,0 +1,188 @@
+#pragma once
+
+/// Says at the call what is wrong with its options: `std::invalid_argument` that names field and
+/// value.
+///
+/// Whether two options fit each other or a function (move-only arguments with `retry_on`, an
+/// unknown bundle or group) is checked by who knows both.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "mobula/core/detail/text.hpp"
+#include "mobula/core/environment.hpp"
+#include "mobula/core/group.hpp"
+#include "mobula/core/options.hpp"
+#include "mobula/core/resource_vector.hpp"
+
+namespace mobula {
+
+namespace detail {
+
+inline std::string field_name(std::string_view owner, std::string_view field) {
+  return std::string(owner).append(".").append(field);
+}
+
+inline void check_at_least(int value, int least, std::string_view owner, std::string_view field) {
+  if (value < least) {
+    throw_invalid(field_name(owner, field), text_of(value),
+                  "must be at least " + text_of(least) + (least == -1 ? " (-1: without end)" : ""));
+  }
+}
+
+inline void check_not_negative(duration value, std::string_view owner, std::string_view field) {
+  if (value.is_negative()) {
+    throw_invalid(field_name(owner, field), to_string(value), "must not be negative");
+  }
+}
+
+inline void check_above_zero(duration value, std::string_view owner, std::string_view field) {
+  if (value <= duration::zero()) {
+    throw_invalid(field_name(owner, field), to_string(value), "must be above zero");
+  }
+}
+
+inline void check_labels(const label_map& labels, std::string_view owner) {
+  if (labels.count("") != 0) {
+    throw_invalid(field_name(owner, "labels"), "\"\"", "a label must have a name");
+  }
+}
+
+/// What a node has: as a request, but never without a CPU.
+inline void check_node_cpus(double cpus, std::string_view owner) {
+  if (cpus == 0) {
+    throw_invalid(field_name(owner, "cpus"), "0", "must be above zero: nothing could run");
+  }
+}
+
+}  // namespace detail
+
+/// What a running task holds, exactly; throws as `validate` does.
+inline resource_vector resources_of(const task_options& options) {
+  return resource_vector({.cpus = options.cpus,
+                          .gpus = options.gpus,
+                          .memory = options.memory,
+                          .custom = &options.resources},
+                         "task_options");
+}
+
+/// What an actor holds while it lives. To be placed it needs 1 CPU where it does not say how many.
+inline resource_vector resources_of(const actor_options& options) {
+  return resource_vector({.cpus = options.cpus.value_or(0),
+                          .gpus = options.gpus,
+                          .memory = options.memory,
+                          .custom = &options.resources},
+                         "actor_options");
+}
+
+inline resource_vector resources_of(const bundle& options) {
+  return resource_vector({.cpus = options.cpus,
+                          .gpus = options.gpus,
+                          .memory = options.memory,
+                          .custom = &options.resources},
+                         "bundle");
+}
+
+inline resource_vector resources_of(const node_options& options) {
+  return resource_vector({.cpus = options.cpus,
+                          .gpus = options.gpus,
+                          .memory = options.memory,
+                          .custom = &options.resources},
+                         "node_options");
+}
+
+inline void validate(const task_options& options) {
+  resources_of(options);
+  detail::check_at_least(options.max_retries, -1, "task_options", "max_retries");
+  detail::check_not_negative(options.timeout, "task_options", "timeout");
+  validate(options.environment, "task_options.environment");
+}
+
+inline void validate(const actor_options& options) {
+  resources_of(options);
+  if (options.get_if_exists && options.name.empty()) {
+    detail::throw_invalid("actor_options.get_if_exists", "true", "needs a .name");
+  }
+  detail::check_at_least(options.max_restarts, -1, "actor_options", "max_restarts");
+  detail::check_at_least(options.max_task_retries, -1, "actor_options", "max_task_retries");
+  detail::check_at_least(options.max_concurrency, 0, "actor_options", "max_concurrency");
+  for (const auto& [name, limit] : options.concurrency_groups) {
+    if (name.empty()) {
+      detail::throw_invalid("actor_options.concurrency_groups", "\"\"", "a group must have a name");
+    }
+    if (limit < 1) {
+      detail::throw_invalid("actor_options.concurrency_groups[" + detail::quoted(name) + "]",
+                            detail::text_of(limit), "must be at least 1");
+    }
+  }
+  validate(options.environment, "actor_options.environment");
+}
+
+/// Whether the actor has the concurrency group is known where the call arrives.
+inline void validate(const call_options& options) {
+  if (options.max_task_retries) {
+    detail::check_at_least(*options.max_task_retries, -1, "call_options", "max_task_retries");
+  }
+  detail::check_not_negative(options.timeout, "call_options", "timeout");
+}
+
+/// A negative timeout is no mistake here: it is what is left until a deadline that has passed.
+inline void validate(const wait_options& options) {
+  if (options.count == 0) detail::throw_invalid("wait_options.count", "0", "must be at least 1");
+}
+
+inline void validate(const node_options& options) {
+  resources_of(options);
+  detail::check_node_cpus(options.cpus, "node_options");
+  detail::check_labels(options.labels, "node_options");
+}
+
+inline void validate(const simulation_options& options) {
+  if (options.nodes.empty()) {
+    detail::throw_invalid("simulation_options.nodes", "{}", "must have at least one node");
+  }
+  for (const node_options& node : options.nodes) validate(node);
+  detail::check_above_zero(options.time_limit, "simulation_options", "time_limit");
+}
+
+inline void validate(const bundle& options) {
+  if (resources_of(options).is_zero()) {
+    detail::throw_invalid("bundle", "{}", "must ask for some resource");
+  }
+  detail::check_labels(options.labels, "bundle");
+}
+
+inline void validate(const std::vector<bundle>& options) {
+  if (options.empty()) detail::throw_invalid("bundles", "{}", "a group must have at least one");
+  for (const bundle& each : options) validate(each);
+}
+
+/// Whether the backend exists, and files and addresses are good, is found out by who uses them.
+inline void validate(const runtime_options& options) {
+  constexpr std::string_view owner = "runtime_options";
+  resource_vector({.cpus = options.cpus.value_or(1),
+                   .gpus = options.gpus,
+                   .memory = options.memory.value_or(0),
+                   .custom = &options.resources},
+                  owner);
+  detail::check_node_cpus(options.cpus.value_or(1), owner);
+  detail::check_labels(options.labels, owner);
+  if (options.store_memory) {
+    detail::check_memory(*options.store_memory, "runtime_options.store_memory");
+    if (*options.store_memory == 0) {
+      detail::throw_invalid("runtime_options.store_memory", "0", "must be above zero");
+    }
+  }
+  validate(options.environment, "runtime_options.environment");
+  detail::check_not_negative(options.shutdown_grace, owner, "shutdown_grace");
+  validate(options.simulation);
+  detail::check_above_zero(options.connect_timeout, owner, "connect_timeout");
+  detail::check_above_zero(options.node_silence, owner, "node_silence");
+  if (!options.executor.empty() && options.executor != "own" && options.executor != "tbb") {
+    detail::throw_invalid("runtime_options.executor", detail::quoted(options.executor),
+                          "must be \"own\" or \"tbb\"");
+  }
+}
+
+}  // namespace mobula
