@@ -1,0 +1,127 @@
+# Finds what the headers stand on. The build and the installed package (mobulaConfig.cmake) both include this file, so
+# that both look in the same places and say the same when something is missing.
+#
+# Each function makes an imported target, or leaves it undefined. With REQUIRED, a missing one is a fatal error that
+# names the Debian package and the command that installs it.
+
+include_guard(GLOBAL)
+include(CMakeFindDependencyMacro)
+
+set(mobula_boost_version_min 1.81)
+
+# What to print where `what` is missing and `package` has it.
+function(mobula_missing what package)
+  message(FATAL_ERROR
+    "Mobula needs ${what}, which was not found.\n"
+    "On Debian 12 it is in the package ${package}. Install it with\n"
+    "  sudo apt-get install --no-install-recommends ${package}\n"
+    "${ARGN}"
+  )
+endfunction()
+
+# Threads::Threads
+function(mobula_find_threads)
+  find_package(Threads QUIET GLOBAL)
+  if(NOT TARGET Threads::Threads AND "REQUIRED" IN_LIST ARGN)
+    mobula_missing("a thread library" "libc6-dev")
+  endif()
+endfunction()
+
+# The version in `directory`/boost/version.hpp as "1.81", or nothing.
+function(mobula_boost_version_in directory result)
+  set(${result} "" PARENT_SCOPE)
+  if(EXISTS "${directory}/boost/version.hpp")
+    file(STRINGS "${directory}/boost/version.hpp" line REGEX "^#define BOOST_LIB_VERSION ")
+    if(line MATCHES "\"([0-9]+)_([0-9]+)")
+      set(${result} "${CMAKE_MATCH_1}.${CMAKE_MATCH_2}" PARENT_SCOPE)
+    endif()
+  endif()
+endfunction()
+
+# Boost::headers. MOBULA_BOOST_INCLUDE_DIR wins; then a Boost that is a CMake package; then the headers that
+# tools/quickstart unpacked below build/, because an older Boost that must not be removed stood in their way; then any.
+function(mobula_find_boost)
+  if(TARGET Boost::headers)
+    return()
+  endif()
+  set(unpacked "")
+  if(PROJECT_NAME STREQUAL "mobula")
+    set(unpacked "${PROJECT_SOURCE_DIR}/build/boost-1.81/usr/include")
+  endif()
+  if(NOT MOBULA_BOOST_INCLUDE_DIR)
+    find_package(Boost ${mobula_boost_version_min} CONFIG QUIET GLOBAL)
+    if(TARGET Boost::headers)
+      return()
+    endif()
+  endif()
+
+  set(seen "")
+  find_path(mobula_boost_anywhere boost/version.hpp NO_CACHE)
+  foreach(directory IN ITEMS "${MOBULA_BOOST_INCLUDE_DIR}" "${unpacked}" "${mobula_boost_anywhere}")
+    mobula_boost_version_in("${directory}" version)
+    if(NOT version)
+      continue()
+    endif()
+    if(version VERSION_GREATER_EQUAL mobula_boost_version_min)
+      add_library(Boost::headers INTERFACE IMPORTED GLOBAL)
+      target_include_directories(Boost::headers INTERFACE "${directory}")
+      # Beside a unpacked include directory lie the unpacked libraries; mobula_find_boost_serialization looks there.
+      set_property(GLOBAL PROPERTY mobula_boost_directory "${directory}")
+      return()
+    endif()
+    string(APPEND seen "Found, but too old: Boost ${version} in ${directory}\n")
+  endforeach()
+
+  if("REQUIRED" IN_LIST ARGN)
+    mobula_missing("the headers of Boost ${mobula_boost_version_min} or newer" "libboost1.81-dev"
+      "${seen}Where another Boost must stay installed, ./tools/quickstart unpacks the headers below build/, and\n"
+      "  -D MOBULA_BOOST_INCLUDE_DIR=<directory that holds boost/version.hpp>\n"
+      "names any other place.\n"
+    )
+  endif()
+endfunction()
+
+# TBB::tbb
+function(mobula_find_tbb)
+  if(NOT TARGET TBB::tbb)
+    find_package(TBB CONFIG QUIET GLOBAL)
+  endif()
+  if(NOT TARGET TBB::tbb AND "REQUIRED" IN_LIST ARGN)
+    mobula_missing("oneTBB" "libtbb-dev")
+  endif()
+endfunction()
+
+# cereal::cereal
+function(mobula_find_cereal)
+  if(NOT TARGET cereal::cereal)
+    find_package(cereal CONFIG QUIET GLOBAL)
+  endif()
+  if(NOT TARGET cereal::cereal AND "REQUIRED" IN_LIST ARGN)
+    mobula_missing("cereal" "libcereal-dev")
+  endif()
+endfunction()
+
+# Boost::serialization, of the same Boost as Boost::headers.
+function(mobula_find_boost_serialization)
+  if(NOT TARGET Boost::serialization)
+    get_property(directory GLOBAL PROPERTY mobula_boost_directory)
+    if(directory)
+      find_library(mobula_boost_serialization_library
+        NAMES libboost_serialization.a boost_serialization NO_CACHE NO_DEFAULT_PATH
+        PATHS "${directory}/../lib" "${directory}/../lib/${CMAKE_LIBRARY_ARCHITECTURE}"
+      )
+      if(mobula_boost_serialization_library)
+        add_library(Boost::serialization UNKNOWN IMPORTED GLOBAL)
+        set_target_properties(Boost::serialization PROPERTIES
+          IMPORTED_LOCATION "${mobula_boost_serialization_library}"
+          INTERFACE_LINK_LIBRARIES Boost::headers
+        )
+      endif()
+    else()
+      find_package(Boost ${mobula_boost_version_min} CONFIG QUIET GLOBAL COMPONENTS serialization)
+    endif()
+  endif()
+  if(NOT TARGET Boost::serialization AND "REQUIRED" IN_LIST ARGN)
+    mobula_missing("Boost.Serialization ${mobula_boost_version_min} or newer" "libboost-serialization1.81-dev")
+  endif()
+endfunction()
