@@ -1,0 +1,339 @@
+// Checks that the include graph is the architecture: includes go down the layers of a table, in no circle, and headers
+// keep the house's rules. Prints what the graph looks like.
+//
+//   $ layers include tools/layers.txt
+//
+// Ends with 1 and one line per fault if there are any. The table explains itself in tools/layers.txt.
+
+#include <algorithm>
+#include <cstddef>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <optional>
+#include <regex>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+namespace {
+
+constexpr std::size_t lines_max = 500;
+
+struct layer {
+  std::string prefix;
+  int rank;
+};
+
+struct rule {
+  std::string header;
+  std::set<std::string> names;
+};
+
+struct table {
+  std::vector<layer> layers;
+  std::vector<rule> never;
+  std::vector<rule> only;
+};
+
+struct header {
+  std::vector<std::string> own;       // "mobula/..." includes, in order
+  std::set<std::string> foreign;      // all others
+  std::vector<std::string> problems;  // faults that need no other header to see
+};
+
+using graph = std::map<std::string, header>;
+
+std::vector<std::string> faults;
+
+void fault(const std::string& where, const std::string& what) {
+  faults.push_back(where + ": " + what);
+}
+
+std::vector<std::string> lines_of(const std::filesystem::path& path) {
+  std::ifstream in(path);
+  if (!in) {
+    std::cerr << "layers: can't read " << path.string() << '\n';
+    std::exit(2);
+  }
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(in, line);) {
+    lines.push_back(line);
+  }
+  return lines;
+}
+
+table read_table(const std::filesystem::path& path) {
+  table result;
+  std::size_t number = 0;
+  for (const std::string& line : lines_of(path)) {
+    ++number;
+    std::istringstream words(line.substr(0, line.find('#')));
+    std::string kind;
+    if (!(words >> kind)) {
+      continue;
+    }
+    std::string name;
+    int rank = 0;
+    if (kind == "layer" && words >> name >> rank) {
+      result.layers.push_back({name, rank});
+    } else if ((kind == "never" || kind == "only") && words >> name && name.back() == ':') {
+      name.pop_back();
+      rule entry{name, {}};
+      for (std::string word; words >> word;) {
+        entry.names.insert(word);
+      }
+      (kind == "never" ? result.never : result.only).push_back(entry);
+    } else {
+      std::cerr << "layers: " << path.string() << ':' << number << ": not understood: " << line << '\n';
+      std::exit(2);
+    }
+  }
+  return result;
+}
+
+const layer* layer_of(const table& rules, const std::string& name) {
+  const layer* best = nullptr;
+  for (const layer& candidate : rules.layers) {
+    if (name.starts_with(candidate.prefix) &&
+        (best == nullptr || candidate.prefix.size() > best->prefix.size())) {
+      best = &candidate;
+    }
+  }
+  return best;
+}
+
+header read_header(const std::filesystem::path& path) {
+  static const std::regex include_line(R"(^\s*#\s*include\s*(["<])([^">]+)[">].*)");
+  header result;
+  const std::vector<std::string> lines = lines_of(path);
+  bool pragma = false;
+  std::optional<std::string> opening;  // the first line after the pragma that says anything
+  for (const std::string& line : lines) {
+    if (line == "#pragma once") {
+      pragma = true;
+    } else if (!opening && line.find_first_not_of(" \t") != std::string::npos) {
+      opening = line;
+    }
+    std::smatch match;
+    if (std::regex_match(line, match, include_line)) {
+      const std::string name = match[2];
+      if (name.starts_with("mobula/")) {
+        result.own.push_back(name);
+      } else if (match[1] == "\"") {
+        result.problems.push_back("includes \"" + name + "\"; write the whole path from include/");
+      } else {
+        result.foreign.insert(name);
+      }
+    }
+  }
+  if (!pragma) {
+    result.problems.push_back("has no #pragma once");
+  }
+  if (!opening || !opening->starts_with("/// ")) {
+    result.problems.push_back("does not begin with a sentence that says what it is for (`/// ...`)");
+  }
+  if (lines.size() > lines_max) {
+    result.problems.push_back("has " + std::to_string(lines.size()) + " lines, more than " +
+                              std::to_string(lines_max) + ": find the second idea");
+  }
+  return result;
+}
+
+graph read_tree(const std::filesystem::path& root) {
+  graph result;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(root)) {
+    if (entry.is_regular_file()) {
+      result[entry.path().lexically_relative(root).generic_string()] = read_header(entry.path());
+    }
+  }
+  return result;
+}
+
+void check_edge(const table& rules, const std::string& from, const std::string& to) {
+  const layer* above = layer_of(rules, from);
+  const layer* below = layer_of(rules, to);
+  if (above == nullptr || below == nullptr || above == below) {
+    return;
+  }
+  const std::string ranks = " (rank " + std::to_string(above->rank) + " to rank " +
+                            std::to_string(below->rank) + ")";
+  if (below->rank > above->rank) {
+    fault(from, "includes " + to + ", which is above it" + ranks);
+  } else if (below->rank == above->rank) {
+    fault(from, "includes " + to + ", but layers of equal rank are strangers" + ranks);
+  } else if (to.find("/detail/") != std::string::npos) {
+    fault(from, "includes " + to + ", which is another layer's detail");
+  }
+}
+
+// Depth first; `path` is the way here. Each circle is reported where it closes, once.
+void find_circles(const graph& headers, const std::string& name, std::vector<std::string>& path,
+                  std::set<std::string>& done) {
+  const auto seen = std::find(path.begin(), path.end(), name);
+  if (seen != path.end()) {
+    std::string circle;
+    for (auto step = seen; step != path.end(); ++step) {
+      circle += *step + " -> ";
+    }
+    fault(name, "includes itself: " + circle + name);
+    return;
+  }
+  const auto found = headers.find(name);
+  if (found == headers.end() || done.contains(name)) {
+    return;
+  }
+  path.push_back(name);
+  for (const std::string& next : found->second.own) {
+    find_circles(headers, next, path, done);
+  }
+  path.pop_back();
+  done.insert(name);
+}
+
+// All of Mobula's headers that `name` reaches, without itself, each with the header through which it was found.
+std::map<std::string, std::string> closure(const graph& headers, const std::string& name) {
+  std::map<std::string, std::string> reached;
+  std::vector<std::string> todo{name};
+  while (!todo.empty()) {
+    const std::string current = todo.back();
+    todo.pop_back();
+    const auto found = headers.find(current);
+    if (found == headers.end()) {
+      continue;
+    }
+    for (const std::string& next : found->second.own) {
+      if (next != name && reached.emplace(next, current).second) {
+        todo.push_back(next);
+      }
+    }
+  }
+  return reached;
+}
+
+void check_never(const graph& headers, const rule& forbidden) {
+  const auto root = headers.find(forbidden.header);
+  if (root == headers.end()) {
+    return;
+  }
+  auto reached = closure(headers, forbidden.header);
+  reached.emplace(forbidden.header, "");
+  for (const auto& [name, through] : reached) {
+    const auto found = headers.find(name);
+    if (found == headers.end()) {
+      continue;
+    }
+    for (const std::string& foreign : found->second.foreign) {
+      if (forbidden.names.contains(foreign)) {
+        std::string way = name;
+        for (std::string step = name; step != forbidden.header; way = step + " -> " + way) {
+          step = reached.at(step);
+        }
+        fault(forbidden.header, "must not reach <" + foreign + ">, but does: " + way);
+      }
+    }
+  }
+}
+
+void check_only(const graph& headers, const rule& allowed) {
+  const auto found = headers.find(allowed.header);
+  if (found == headers.end()) {
+    return;
+  }
+  auto reached = closure(headers, allowed.header);
+  reached.emplace(allowed.header, "");
+  for (const auto& [name, through] : reached) {
+    const auto inner = headers.find(name);
+    if (inner == headers.end()) {
+      continue;
+    }
+    for (const std::string& foreign : inner->second.foreign) {
+      if (!allowed.names.contains(foreign)) {
+        fault(allowed.header, "may not need <" + foreign + ">, but " + name + " includes it");
+      }
+    }
+  }
+}
+
+std::size_t median(std::vector<std::size_t> values) {
+  if (values.empty()) {
+    return 0;
+  }
+  std::sort(values.begin(), values.end());
+  return values[(values.size() - 1) / 2];
+}
+
+void print_statistics(const table& rules, const graph& headers) {
+  std::vector<std::size_t> own;
+  std::vector<std::size_t> reach;
+  std::map<std::string, std::size_t> count;
+  std::size_t widest = 0;
+  std::string widest_name;
+  for (const auto& [name, content] : headers) {
+    own.push_back(content.own.size());
+    reach.push_back(closure(headers, name).size());
+    if (reach.back() >= widest) {
+      widest = reach.back();
+      widest_name = name;
+    }
+    if (const layer* at = layer_of(rules, name)) {
+      ++count[at->prefix];
+    }
+  }
+  for (const auto& [prefix, number] : count) {
+    std::cout << "  " << prefix << ": " << number << " headers\n";
+  }
+  std::cout << headers.size() << " headers; own includes: median " << median(own)
+            << " (aim: 3); reached: median " << median(reach) << " (aim: 8), most " << widest << " by "
+            << widest_name << '\n';
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 3) {
+    std::cerr << "usage: layers INCLUDE_DIRECTORY TABLE\n";
+    return 2;
+  }
+  const table rules = read_table(argv[2]);
+  const graph headers = read_tree(argv[1]);
+  if (headers.empty()) {
+    std::cerr << "layers: no header below " << argv[1] << '\n';
+    return 2;
+  }
+
+  for (const auto& [name, content] : headers) {
+    for (const std::string& problem : content.problems) {
+      fault(name, problem);
+    }
+    if (layer_of(rules, name) == nullptr) {
+      fault(name, "belongs to no layer of the table");
+    }
+    for (const std::string& next : content.own) {
+      if (!headers.contains(next)) {
+        fault(name, "includes " + next + ", which does not exist");
+      }
+      check_edge(rules, name, next);
+    }
+  }
+  std::set<std::string> done;
+  for (const auto& [name, content] : headers) {
+    std::vector<std::string> path;
+    find_circles(headers, name, path, done);
+  }
+  for (const rule& forbidden : rules.never) {
+    check_never(headers, forbidden);
+  }
+  for (const rule& allowed : rules.only) {
+    check_only(headers, allowed);
+  }
+
+  print_statistics(rules, headers);
+  for (const std::string& line : faults) {
+    std::cout << "fault: " << line << '\n';
+  }
+  std::cout << faults.size() << " faults\n";
+  return faults.empty() ? 0 : 1;
+}
