@@ -23,7 +23,8 @@ class duration {
  public:
   constexpr duration() noexcept = default;
 
-  /// Fractions of a nanosecond are cut. A NaN throws `std::invalid_argument`.
+  /// A floating-point count is rounded to the nearest nanosecond (0.3 s are 300 ms), an integral
+  /// one cut. A NaN throws `std::invalid_argument`.
   template <class Rep, class Period>
   constexpr duration(
       const std::chrono::duration<Rep, Period>& time)  // NOLINT: meant to be implicit
@@ -60,9 +61,9 @@ class duration {
       if (count != count) throw std::invalid_argument("duration = nan: must be a number");
       const long double ns = static_cast<long double>(count) * Period::num * ns_per_second /
                              static_cast<long double>(Period::den);
-      if (ns >= static_cast<long double>(max_ns)) return max_ns;
-      if (ns <= static_cast<long double>(min_ns)) return min_ns;
-      return static_cast<std::int64_t>(ns);
+      if (ns >= static_cast<long double>(max_ns) - 1) return max_ns;
+      if (ns <= static_cast<long double>(min_ns) + 1) return min_ns;
+      return static_cast<std::int64_t>(ns < 0 ? ns - 0.5L : ns + 0.5L);
     } else if constexpr (std::is_integral_v<Rep> && sizeof(Rep) <= sizeof(std::int64_t)) {
       // 64 x 64 bits can't overflow; and once whole seconds are known to fit 64 bits of
       // nanoseconds, neither can their numerator times 10^9 (9.3e9 * 9.3e18 * 1e9 < 2^127).

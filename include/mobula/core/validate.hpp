@@ -6,6 +6,8 @@
 /// Whether two options fit each other or a function (move-only arguments with `retry_on`, an
 /// unknown bundle or group) is checked by who knows both.
 
+#include <cstddef>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,6 +48,15 @@ inline void check_above_zero(duration value, std::string_view owner, std::string
 inline void check_labels(const label_map& labels, std::string_view owner) {
   if (labels.count("") != 0) {
     throw_invalid(field_name(owner, "labels"), "\"\"", "a label must have a name");
+  }
+}
+
+/// An empty future can't be waited for: `std::logic_error`, as anywhere else that one is used.
+inline void check_after(const std::vector<any_future>& after, std::string_view owner) {
+  for (std::size_t i = 0; i < after.size(); ++i) {
+    if (!after[i].valid()) {
+      throw std::logic_error(field_name(owner, "after[" + text_of(i) + "] is an empty future"));
+    }
   }
 }
 
@@ -96,6 +107,7 @@ inline void validate(const task_options& options) {
   resources_of(options);
   detail::check_at_least(options.max_retries, -1, "task_options", "max_retries");
   detail::check_not_negative(options.timeout, "task_options", "timeout");
+  detail::check_after(options.after, "task_options");
   validate(options.environment, "task_options.environment");
 }
 
@@ -125,6 +137,7 @@ inline void validate(const call_options& options) {
     detail::check_at_least(*options.max_task_retries, -1, "call_options", "max_task_retries");
   }
   detail::check_not_negative(options.timeout, "call_options", "timeout");
+  detail::check_after(options.after, "call_options");
 }
 
 /// A negative timeout is no mistake here: it is what is left until a deadline that has passed.

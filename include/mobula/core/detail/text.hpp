@@ -10,11 +10,14 @@
 
 namespace mobula::detail {
 
-/// The shortest decimal that reads back as the same number: `0.1`, `1e+09`, `-inf`, `nan`. Not by
-/// the locale.
+/// The shortest decimal that reads back as the same number, with an exponent only where zeros would
+/// be too many: `0.1`, `1000000000`, `1e+300`, `-inf`, `nan`. Not by the locale.
 inline std::string text_of(double value) {
-  char buffer[32];
-  const auto end = std::to_chars(buffer, buffer + sizeof buffer, value).ptr;
+  char buffer[64];
+  const double size = value < 0 ? -value : value;
+  const bool plain = size == 0 || (size >= 1e-9 && size < 1e15);
+  const auto format = plain ? std::chars_format::fixed : std::chars_format::general;
+  const auto end = std::to_chars(buffer, buffer + sizeof buffer, value, format).ptr;
   return std::string(buffer, end);
 }
 

@@ -1,0 +1,286 @@
+#pragma once
+
+/// How the command line, the environment and the program's own options become the options of a
+/// runtime.
+///
+/// Every scalar field of `runtime_options` has a flag and a variable. The command line beats the
+/// environment, which beats the options; of one flag given twice the last counts:
+///
+///   ./program --mobula-backend=processes --mobula-cpus 4 --mobula-observe
+///   MOBULA_BACKEND=processes MOBULA_CPUS=4 MOBULA_OBSERVE=1 ./program
+///
+/// Nested fields join their names: `--mobula-simulation-seed`, `MOBULA_SIMULATION_SEED`. Maps and
+/// lists (resources, labels, variables, files, nodes) have none. An empty variable counts as not
+/// set.
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <unistd.h>
+
+#include "mobula/core/config_values.hpp"
+#include "mobula/core/near_miss.hpp"
+#include "mobula/core/options.hpp"
+#include "mobula/core/validate.hpp"
+
+namespace mobula {
+
+namespace detail {
+
+/// One scalar field: its name with hyphens, and how a text becomes its value. `label` is for the
+/// reader's error.
+struct setting {
+  std::string_view name;
+  void (*apply)(runtime_options& options, std::string_view label, std::string_view text);
+  /// A flag that may stand alone and means true then.
+  bool is_switch = false;
+};
+
+/// In the order of `runtime_options`. The names are the fields', which a test compares.
+inline std::span<const setting> settings() {
+  using out = runtime_options&;
+  using view = std::string_view;
+  static constexpr setting table[] = {
+      {"backend", [](out o, view, view text) { o.backend = text; }},
+      {"address", [](out o, view, view text) { o.address = text; }},
+      {"cpus",
+       [](out o, view label, view text) {
+         o.cpus = read_amount(label, text);
+         if (*o.cpus == 0)
+           throw_invalid(label, quoted(text), "must be above zero: nothing could run");
+       }},
+      {"gpus", [](out o, view label, view text) { o.gpus = read_amount(label, text); }},
+      {"memory", [](out o, view label, view text) { o.memory = read_size(label, text); }},
+      {"store-memory",
+       [](out o, view label, view text) {
+         o.store_memory = read_size(label, text);
+         if (*o.store_memory == 0) throw_invalid(label, quoted(text), "must be above zero");
+       }},
+      {"name-space", [](out o, view, view text) { o.name_space = text; }},
+      {"environment-working-directory",
+       [](out o, view, view text) { o.environment.working_directory = text; }},
+      {"environment-setup", [](out o, view, view text) { o.environment.setup = text; }},
+      {"environment-setup-timeout",
+       [](out o, view label, view text) {
+         o.environment.setup_timeout = read_positive_duration(label, text);
+       }},
+      {"infeasible",
+       [](out o, view label, view text) {
+         if (text != "wait" && text != "fail") {
+           throw_invalid(label, quoted(text), "must be wait or fail");
+         }
+         o.infeasible = text == "wait" ? infeasible_policy::wait : infeasible_policy::fail;
+       }},
+      {"shutdown-grace",
+       [](out o, view label, view text) { o.shutdown_grace = read_duration(label, text); }},
+      {"simulation-seed",
+       [](out o, view label, view text) { o.simulation.seed = read_integer(label, text); }},
+      {"simulation-time-limit",
+       [](out o, view label, view text) {
+         o.simulation.time_limit = read_positive_duration(label, text);
+       }},
+      {"secret-file", [](out o, view, view text) { o.secret_file = text; }},
+      {"certificates", [](out o, view, view text) { o.certificates = text; }},
+      {"spill-directory", [](out o, view, view text) { o.spill_directory = text; }},
+      {"connect-timeout",
+       [](out o, view label, view text) {
+         o.connect_timeout = read_positive_duration(label, text);
+       }},
+      {"node-silence",
+       [](out o, view label, view text) { o.node_silence = read_positive_duration(label, text); }},
+      {"observe", [](out o, view label, view text) { o.observe = read_bool(label, text); }, true},
+      {"executor",
+       [](out o, view label, view text) {
+         if (text != "own" && text != "tbb") {
+           throw_invalid(label, quoted(text), "must be own or tbb");
+         }
+         o.executor = text;
+       }},
+  };
+  return table;
+}
+
+/// Null for a name that is none.
+inline const setting* find_setting(std::string_view name) {
+  for (const setting& each : settings()) {
+    if (each.name == name) return &each;
+  }
+  return nullptr;
+}
+
+inline std::vector<std::string_view> setting_names() {
+  std::vector<std::string_view> names;
+  for (const setting& each : settings()) names.push_back(each.name);
+  return names;
+}
+
+/// By setting's name; the last of equals.
+using flag_values = std::map<std::string, std::string, std::less<>>;
+
+/// The flags of this process, for runtimes that are made without `argv`.
+class remembered_flags {
+ public:
+  static remembered_flags& instance() {
+    static remembered_flags flags;
+    return flags;
+  }
+
+  flag_values all() const {
+    const std::lock_guard lock(mutex_);
+    return values_;
+  }
+
+  /// Each replaces the older one of the same name.
+  void add(const flag_values& values) {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [name, value] : values) values_.insert_or_assign(name, value);
+  }
+
+  /// For tests, which are many programs in one process.
+  void forget() {
+    const std::lock_guard lock(mutex_);
+    values_.clear();
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  flag_values values_;
+};
+
+/// A command line taken apart: Mobula's flags, and all other arguments in their order.
+struct split_arguments {
+  flag_values flags{};
+  std::vector<char*> others{};
+};
+
+/// Throws `std::invalid_argument` for a flag that begins as Mobula's do and is none, with the near
+/// miss, and for one without the value it needs. Whatever follows `--` is not looked at.
+inline split_arguments split(std::span<char* const> arguments) {
+  constexpr std::string_view prefix = "--mobula-";
+  split_arguments out;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const std::string_view argument = arguments[i];
+    if (i > 0 && argument == "--") {
+      out.others.insert(out.others.end(), arguments.begin() + static_cast<std::ptrdiff_t>(i),
+                        arguments.end());
+      break;
+    }
+    const std::size_t equals = std::min(argument.find('='), argument.size());
+    std::string flag(argument.substr(0, equals));
+    std::replace(flag.begin(), flag.end(), '_', '-');
+    if (i == 0 || !flag.starts_with(prefix)) {
+      out.others.push_back(arguments[i]);
+      continue;
+    }
+    const std::string name = flag.substr(prefix.size());
+    const setting* const found = find_setting(name);
+    if (found == nullptr) {
+      throw std::invalid_argument("unknown flag " + flag +
+                                  did_you_mean(name, setting_names(), prefix));
+    }
+    std::string value;
+    if (equals < argument.size()) {
+      value = argument.substr(equals + 1);
+    } else if (found->is_switch) {
+      value = "true";
+    } else if (i + 1 < arguments.size() && !std::string_view(arguments[i + 1]).starts_with("--")) {
+      value = arguments[++i];
+    } else {
+      throw std::invalid_argument("flag " + flag + " needs a value: " + flag + "=...");
+    }
+    out.flags.insert_or_assign(name, std::move(value));
+  }
+  return out;
+}
+
+/// Variables that begin with `MOBULA_` and are no settings: those of the test suite, of the
+/// benchmarks, of workers (handed down by a runtime), and where CMake finds the package.
+inline bool is_foreign_variable(std::string_view name) {
+  return name.starts_with("MOBULA_TEST_") || name.starts_with("MOBULA_BENCH_") ||
+         name.starts_with("MOBULA_WORKER_") || name == "MOBULA_ROOT" || name == "MOBULA_DIR";
+}
+
+inline std::string variable_name(std::string_view setting_name) {
+  std::string out = "MOBULA_";
+  for (const char c : setting_name) {
+    out += c == '-' ? '_' : c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  }
+  return out;
+}
+
+/// Reads `variables` (as `environ`: `NAME=value`, null at the end) into `options`. Throws
+/// `std::invalid_argument` for an unknown `MOBULA_…`, with the near miss, and for a bad value.
+inline void apply_variables(runtime_options& options, const char* const* variables) {
+  constexpr std::string_view prefix = "MOBULA_";
+  for (; variables != nullptr && *variables != nullptr; ++variables) {
+    const std::string_view entry = *variables;
+    if (!entry.starts_with(prefix)) continue;
+    const std::size_t equals = std::min(entry.find('='), entry.size());
+    const std::string_view name = entry.substr(0, equals);
+    const std::string_view value = entry.substr(std::min(equals + 1, entry.size()));
+    if (is_foreign_variable(name)) continue;
+    const auto all = settings();
+    const auto found = std::find_if(all.begin(), all.end(), [name](const setting& each) {
+      return variable_name(each.name) == name;
+    });
+    if (found == all.end()) {
+      std::string as_setting = lower_case(name.substr(prefix.size()));
+      std::replace(as_setting.begin(), as_setting.end(), '_', '-');
+      const std::string nearest = near_miss(as_setting, setting_names());
+      throw std::invalid_argument(
+          "unknown variable " + std::string(name) +
+          (nearest.empty() ? "" : " (did you mean " + variable_name(nearest) + "?)"));
+    }
+    if (!value.empty()) found->apply(options, name, value);
+  }
+}
+
+inline void apply_flags(runtime_options& options, const flag_values& flags) {
+  for (const auto& [name, value] : flags) {
+    find_setting(name)->apply(options, "--mobula-" + name, value);
+  }
+}
+
+}  // namespace detail
+
+/// The options of a runtime made without a command line: `base`, the environment, and the flags
+/// that an earlier runtime of this process was given. Throws `std::invalid_argument`. Reads
+/// `environ`, so no thread may change that meanwhile.
+inline runtime_options resolve(runtime_options base) {
+  detail::apply_variables(base, environ);
+  detail::apply_flags(base, detail::remembered_flags::instance().all());
+  validate(base);
+  return base;
+}
+
+/// The same with a command line, whose flags for Mobula are taken out of `argv` and remembered.
+/// After an error nothing has changed.
+inline runtime_options resolve(int& argc, char** argv, runtime_options base) {
+  if (argc < 0 || (argc > 0 && argv == nullptr)) {
+    throw std::invalid_argument("argc = " + std::to_string(argc) + ": no argv for it");
+  }
+  detail::split_arguments arguments =
+      detail::split(std::span<char* const>(argv, static_cast<std::size_t>(argc)));
+  detail::flag_values flags = detail::remembered_flags::instance().all();
+  for (const auto& [name, value] : arguments.flags) flags.insert_or_assign(name, value);
+
+  detail::apply_variables(base, environ);
+  detail::apply_flags(base, flags);
+  validate(base);
+
+  if (argv != nullptr) {
+    std::copy(arguments.others.begin(), arguments.others.end(), argv);
+    argc = static_cast<int>(arguments.others.size());
+    argv[argc] = nullptr;
+  }
+  detail::remembered_flags::instance().add(arguments.flags);
+  return base;
+}
+
+}  // namespace mobula

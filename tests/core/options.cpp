@@ -1,0 +1,273 @@
+// Goal: options are written as the specification writes them, default as it says, and every bad one
+// is refused at the call with its field and value. Method: designated initialisers in the specified
+// order (another order does not compile); one bad field at a time.
+
+#include "mobula/core/options.hpp"
+
+#include <limits>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+
+#include "mobula/core/group.hpp"
+#include "mobula/core/validate.hpp"
+
+#include "support/catch.hpp"
+
+namespace {
+
+using namespace mobula;
+using namespace std::chrono_literals;
+using Catch::Matchers::Contains;
+
+constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
+
+template <class Options>
+void refuse(const Options& options, const std::string& field_and_value) {
+  INFO(field_and_value);
+  CHECK_THROWS_AS(validate(options), std::invalid_argument);
+  CHECK_THROWS_WITH(validate(options), Contains(field_and_value));
+}
+
+}  // namespace
+
+TEST_CASE("every option can be named, in the specified order", "[options]") {
+  const runtime_options runtime{
+      .backend = "threads",
+      .address = "",
+      .cpus = 2,
+      .gpus = 0,
+      .memory = 1u << 30,
+      .resources = {{"camera", 1}},
+      .labels = {{"zone", "a"}},
+      .store_memory = 1u << 20,
+      .name_space = "n",
+      .environment = {.variables = {{"A", "1"}},
+                      .working_directory = "d",
+                      .files = {"f"},
+                      .setup = "make",
+                      .setup_timeout = 5s},
+      .infeasible = infeasible_policy::fail,
+      .shutdown_grace = 1s,
+      .simulation =
+          {.seed = 2,
+           .nodes =
+               {{.name = "ada", .cpus = 1, .gpus = 0, .memory = 1, .resources = {}, .labels = {}}},
+           .faults = {},
+           .time_limit = 1h},
+      .secret_file = "s",
+      .certificates = "c",
+      .spill_directory = "/tmp",
+      .connect_timeout = 1s,
+      .node_silence = 1s,
+      .observe = true,
+      .executor = "own"};
+  CHECK_NOTHROW(validate(runtime));
+
+  const task_options task{.name = "t",
+                          .cpus = 0.5,
+                          .gpus = 0.25,
+                          .memory = 1,
+                          .resources = {{"camera", 1}},
+                          .where = spread(),
+                          .capture_children = true,
+                          .max_retries = -1,
+                          .retry_on = exceptions<std::runtime_error>(),
+                          .after = {},
+                          .stream_buffer = 4,
+                          .timeout = 1.5s,
+                          .environment = {}};
+  CHECK_NOTHROW(validate(task));
+
+  const actor_options actor{.name = "a",
+                            .name_space = "n",
+                            .get_if_exists = true,
+                            .lifetime = lifetime::detached,
+                            .cpus = 0,
+                            .gpus = 1,
+                            .memory = 1,
+                            .resources = {},
+                            .where = on_node(node_id(1)),
+                            .capture_children = false,
+                            .max_restarts = -1,
+                            .max_task_retries = -1,
+                            .max_concurrency = 8,
+                            .concurrency_groups = {{"io", 2}},
+                            .max_pending_calls = 10,
+                            .isolation = isolation::shared,
+                            .environment = {}};
+  CHECK_NOTHROW(validate(actor));
+
+  const call_options call{.name = "c",
+                          .concurrency_group = "io",
+                          .max_task_retries = 2,
+                          .retry_on = any_exception,
+                          .after = {},
+                          .stream_buffer = 0,
+                          .timeout = 0s};
+  CHECK_NOTHROW(validate(call));
+
+  const bundle part{.cpus = 1, .gpus = 0, .memory = 0, .resources = {}, .labels = {{"zone", "a"}}};
+  CHECK_NOTHROW(validate(part));
+  const group_options group{.name = "g", .name_space = "n", .lifetime = lifetime::owned};
+  CHECK(group.name == "g");
+  const wait_options wait{.count = 2, .timeout = 1s, .fetch = false};
+  CHECK_NOTHROW(validate(wait));
+  const cancel_options cancel{.force = true, .recursive = true};
+  CHECK(cancel.force);
+  const kill_options kill{.restart = true};
+  CHECK(kill.restart);
+  const bundle_info info{.resources = {.cpus = 1}, .node = node_id(1)};
+  CHECK(info.resources.cpus == 1);
+}
+
+TEST_CASE("options default as specified", "[options]") {
+  const runtime_options runtime;
+  CHECK(runtime.backend.empty());
+  CHECK_FALSE(runtime.cpus.has_value());
+  CHECK(runtime.infeasible == infeasible_policy::wait);
+  CHECK(runtime.shutdown_grace == 5s);
+  CHECK(runtime.simulation.seed == 1);
+  CHECK(runtime.simulation.nodes.size() == 1);
+  CHECK(runtime.simulation.time_limit.is_none());
+  CHECK(runtime.connect_timeout == 10s);
+  CHECK(runtime.node_silence == 6s);
+  CHECK_FALSE(runtime.observe);
+  CHECK_NOTHROW(validate(runtime));
+
+  const task_options task;
+  CHECK(task.cpus == 1);
+  CHECK(task.gpus == 0);
+  CHECK(task.max_retries == 3);
+  CHECK(task.retry_on.empty());
+  CHECK(task.where == anywhere());
+  CHECK(task.timeout.is_none());
+  CHECK_NOTHROW(validate(task));
+  CHECK(resources_of(task) == resource_vector::of_cpus(resource_amount(1)));
+
+  const actor_options actor;
+  CHECK_FALSE(actor.cpus.has_value());
+  CHECK(actor.max_restarts == 0);
+  CHECK(actor.max_task_retries == 0);
+  CHECK(actor.max_concurrency == 0);
+  CHECK(actor.isolation == isolation::automatic);
+  CHECK(actor.lifetime == lifetime::owned);
+  CHECK_NOTHROW(validate(actor));
+  CHECK(resources_of(actor).is_zero());
+
+  CHECK_FALSE(call_options().max_task_retries.has_value());
+  CHECK(wait_options().count == 1);
+  CHECK(wait_options().timeout.is_none());
+  CHECK(wait_options().fetch);
+  CHECK(cancel_options().recursive);
+  CHECK_FALSE(cancel_options().force);
+  CHECK_FALSE(kill_options().restart);
+}
+
+TEST_CASE("options are aggregates", "[options]") {
+  STATIC_REQUIRE(std::is_aggregate_v<runtime_options> && std::is_aggregate_v<task_options> &&
+                 std::is_aggregate_v<actor_options> && std::is_aggregate_v<call_options> &&
+                 std::is_aggregate_v<simulation_options> && std::is_aggregate_v<node_options> &&
+                 std::is_aggregate_v<bundle> && std::is_aggregate_v<group_options> &&
+                 std::is_aggregate_v<environment> && std::is_aggregate_v<wait_options> &&
+                 std::is_aggregate_v<resource_set> && std::is_aggregate_v<node_info>);
+}
+
+TEST_CASE("a task's bad options are refused", "[options][clause-16]") {
+  refuse(task_options{.cpus = -1}, "task_options.cpus = -1");
+  refuse(task_options{.cpus = not_a_number}, "task_options.cpus = nan");
+  refuse(task_options{.cpus = 1e9}, "task_options.cpus = 1000000000");
+  refuse(task_options{.cpus = 0.00001}, "task_options.cpus = 0.00001");
+  refuse(task_options{.gpus = -0.5}, "task_options.gpus = -0.5");
+  refuse(task_options{.memory = ~std::uint64_t{0}}, "task_options.memory = 18446744073709551615");
+  refuse(task_options{.resources = {{"camera", not_a_number}}},
+         "task_options.resources[\"camera\"] = nan");
+  refuse(task_options{.resources = {{"CPU", 1}}}, "task_options.resources = \"CPU\"");
+  refuse(task_options{.max_retries = -2}, "task_options.max_retries = -2");
+  refuse(task_options{.timeout = -1s}, "task_options.timeout = -1s");
+  refuse(task_options{.environment = {.variables = {{"A=B", "1"}}}},
+         "task_options.environment.variables = \"A=B\"");
+  CHECK_NOTHROW(validate(task_options{.cpus = 0}));
+}
+
+TEST_CASE("an empty future in .after is refused as any use of one is", "[options]") {
+  task_options task;
+  task.after.resize(2);
+  CHECK_THROWS_AS(validate(task), std::logic_error);
+  CHECK_THROWS_WITH(validate(task), "task_options.after[0] is an empty future");
+  call_options call;
+  call.after.resize(1);
+  CHECK_THROWS_WITH(validate(call), "call_options.after[0] is an empty future");
+}
+
+TEST_CASE("an actor's bad options are refused", "[options][clause-16]") {
+  refuse(actor_options{.get_if_exists = true}, "actor_options.get_if_exists = true");
+  refuse(actor_options{.cpus = -1}, "actor_options.cpus = -1");
+  refuse(actor_options{.gpus = not_a_number}, "actor_options.gpus = nan");
+  refuse(actor_options{.max_restarts = -2}, "actor_options.max_restarts = -2");
+  refuse(actor_options{.max_task_retries = -2}, "actor_options.max_task_retries = -2");
+  refuse(actor_options{.max_concurrency = -1}, "actor_options.max_concurrency = -1");
+  refuse(actor_options{.concurrency_groups = {{"io", 0}}},
+         "actor_options.concurrency_groups[\"io\"] = 0");
+  refuse(actor_options{.concurrency_groups = {{"", 1}}}, "actor_options.concurrency_groups = \"\"");
+  refuse(actor_options{.environment = {.setup_timeout = 0s}},
+         "actor_options.environment.setup_timeout = 0s");
+}
+
+TEST_CASE("a call's bad options are refused", "[options][clause-16]") {
+  refuse(call_options{.max_task_retries = -2}, "call_options.max_task_retries = -2");
+  refuse(call_options{.timeout = -1ms}, "call_options.timeout = -1ms");
+}
+
+TEST_CASE("a wait for no future is refused, one until a past deadline is not",
+          "[options][clause-16]") {
+  refuse(wait_options{.count = 0}, "wait_options.count = 0");
+  CHECK_NOTHROW(validate(wait_options{.timeout = -1s}));
+}
+
+TEST_CASE("a runtime's bad options are refused", "[options][clause-16]") {
+  refuse(runtime_options{.cpus = 0}, "runtime_options.cpus = 0");
+  refuse(runtime_options{.cpus = -1}, "runtime_options.cpus = -1");
+  refuse(runtime_options{.cpus = not_a_number}, "runtime_options.cpus = nan");
+  refuse(runtime_options{.cpus = 1e9}, "runtime_options.cpus = 1000000000: must be at most 1000000");
+  refuse(runtime_options{.gpus = -1}, "runtime_options.gpus = -1");
+  refuse(runtime_options{.memory = ~std::uint64_t{0}}, "runtime_options.memory");
+  refuse(runtime_options{.resources = {{"", 1}}}, "runtime_options.resources = \"\"");
+  refuse(runtime_options{.labels = {{"", "a"}}}, "runtime_options.labels = \"\"");
+  refuse(runtime_options{.store_memory = 0}, "runtime_options.store_memory = 0");
+  refuse(runtime_options{.environment = {.files = {""}}}, "runtime_options.environment.files");
+  refuse(runtime_options{.shutdown_grace = -1s}, "runtime_options.shutdown_grace = -1s");
+  refuse(runtime_options{.connect_timeout = 0s}, "runtime_options.connect_timeout = 0s");
+  refuse(runtime_options{.node_silence = 0s}, "runtime_options.node_silence = 0s");
+  refuse(runtime_options{.executor = "tbbb"}, "runtime_options.executor = \"tbbb\"");
+  CHECK_NOTHROW(validate(runtime_options{.cpus = 0.5}));
+  CHECK_NOTHROW(validate(runtime_options{.shutdown_grace = 0s}));
+}
+
+TEST_CASE("a simulation's bad options are refused", "[options][clause-16]") {
+  refuse(runtime_options{.simulation = {.nodes = {}}}, "simulation_options.nodes = {}");
+  refuse(runtime_options{.simulation = {.nodes = {{.cpus = 0}}}}, "node_options.cpus = 0");
+  refuse(runtime_options{.simulation = {.time_limit = 0s}}, "simulation_options.time_limit = 0s");
+}
+
+TEST_CASE("an empty bundle or list of bundles is refused", "[options][clause-16][clause-32]") {
+  refuse(bundle{}, "bundle = {}");
+  refuse(bundle{.resources = {{"camera", 0}}}, "bundle = {}");
+  refuse(bundle{.cpus = -1}, "bundle.cpus = -1");
+  refuse(bundle{.cpus = 1, .labels = {{"", "a"}}}, "bundle.labels");
+  refuse(std::vector<bundle>{}, "bundles = {}");
+  refuse(std::vector<bundle>{{.cpus = 1}, {}}, "bundle = {}");
+  CHECK_NOTHROW(validate(std::vector<bundle>{{.cpus = 2}, {.cpus = 2, .gpus = 1}}));
+}
+
+TEST_CASE("an environment's text holds no zero byte", "[options][clause-16]") {
+  const std::string zero("a\0b", 3);
+  for (const environment& bad :
+       {environment{.variables = {{zero, "x"}}}, environment{.variables = {{"A", zero}}},
+        environment{.variables = {{"", "x"}}}, environment{.working_directory = zero},
+        environment{.files = {zero}}, environment{.setup = zero}}) {
+    CHECK_THROWS_AS(validate(bad), std::invalid_argument);
+  }
+  CHECK_THROWS_WITH(validate(environment{.setup = zero}),
+                    "environment.setup = \"a\\x00b\": must not contain a zero byte");
+}
