@@ -33,7 +33,7 @@ function(mobula_test executable)
   set(content "")
   foreach(part IN LISTS parts)
     string(APPEND content
-      "if(EXISTS \"${part}\")\n  include(\"${part}\")\nelse()\n  add_test(${name}_was_not_built \"${CMAKE_COMMAND}\" -E false)\nendif()\n"
+      "if(EXISTS \"${part}\")\n  include(\"${part}\")\nelse()\n  add_test(${name}.was_not_built \"${CMAKE_COMMAND}\" -E false)\nendif()\n"
     )
   endforeach()
   file(WRITE "${script}" "${content}")
