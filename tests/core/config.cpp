@@ -1,6 +1,7 @@
-// Goal: the command line beats the environment, which beats the options; a slip is named with the
-// near miss; other arguments are left alone. Method: command lines and environments by hand. Each
-// case is a program of its own, so the remembered flags and the variables are cleared around it.
+// Goal: the command line beats the environment, which beats the options; a slip is named with
+// the near miss; other arguments are left alone.
+// Method: command lines and environments by hand. Each case is a program of its own, so the
+// remembered flags and the variables are cleared around it.
 
 #include "mobula/core/config.hpp"
 
@@ -26,6 +27,9 @@ class program {
                    std::vector<std::pair<std::string, std::string>> variables = {})
       : arguments_(std::move(arguments)), variables_(std::move(variables)) {
     detail::remembered_flags::instance().forget();
+    for (const auto& setting : detail::settings()) {  // Those of whoever runs the tests.
+      unsetenv(detail::variable_name(setting.name).c_str());
+    }
     arguments_.insert(arguments_.begin(), "program");
     for (std::string& argument : arguments_) argv_.push_back(argument.data());
     argc_ = static_cast<int>(argv_.size());

@@ -1,7 +1,8 @@
-// Goal: an error is what the specification says it is: its class, its ancestors, what it holds; and
-// it survives being copied, thrown by many getters, and taken apart and rebuilt on the other side
-// of a process boundary. Method: every class of the hierarchy goes through the same template; the
-// ancestors are checked at compile time.
+// Goal: an error is what the specification says it is: its class, its ancestors, what it holds;
+// and it survives being copied, thrown by many getters, and taken apart and rebuilt on the other
+// side of a process boundary.
+// Method: every class of the hierarchy goes through the same template; the ancestors are checked
+// at compile time.
 
 #include "mobula/core/errors.hpp"
 

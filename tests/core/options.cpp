@@ -1,6 +1,7 @@
-// Goal: options are written as the specification writes them, default as it says, and every bad one
-// is refused at the call with its field and value. Method: designated initialisers in the specified
-// order (another order does not compile); one bad field at a time.
+// Goal: options are written as the specification writes them, default as it says, and every bad
+// one is refused at the call with its field and value.
+// Method: designated initialisers in the specified order (another order does not compile); one
+// bad field at a time.
 
 #include "mobula/core/options.hpp"
 
@@ -229,7 +230,8 @@ TEST_CASE("a runtime's bad options are refused", "[options][clause-16]") {
   refuse(runtime_options{.cpus = 0}, "runtime_options.cpus = 0");
   refuse(runtime_options{.cpus = -1}, "runtime_options.cpus = -1");
   refuse(runtime_options{.cpus = not_a_number}, "runtime_options.cpus = nan");
-  refuse(runtime_options{.cpus = 1e9}, "runtime_options.cpus = 1000000000: must be at most 1000000");
+  refuse(runtime_options{.cpus = 1e9},
+         "runtime_options.cpus = 1000000000: must be at most 1000000");
   refuse(runtime_options{.gpus = -1}, "runtime_options.gpus = -1");
   refuse(runtime_options{.memory = ~std::uint64_t{0}}, "runtime_options.memory");
   refuse(runtime_options{.resources = {{"", 1}}}, "runtime_options.resources = \"\"");

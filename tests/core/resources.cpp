@@ -1,13 +1,19 @@
 // Goal: resources are counted exactly, so that fractions never add up to more than there is, and
-// bad amounts and names are refused by name. Method: limits by table; random takes and returns must
-// end where they began; `missing` is read as a user would.
+// bad amounts and names are refused by name.
+// Method: limits by table; random takes and returns must end where they began; `missing` is read
+// as a user would.
 
 #include "mobula/core/resources.hpp"
 
+#include <csignal>
+#include <cstdio>
 #include <limits>
 #include <random>
 #include <string>
 #include <vector>
+
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "mobula/core/placement.hpp"
 #include "mobula/core/resource_vector.hpp"
@@ -124,6 +130,21 @@ TEST_CASE("what is taken and given back in any order leaves the node as it was",
   }
   for (const resource_vector& each : taken) free += each;
   CHECK(free == total);
+}
+
+TEST_CASE("taking more than there is ends the program, in every build", "[resources][clause-18]") {
+  const pid_t child = fork();
+  if (child == 0) {
+    std::fclose(stderr);  // The message is meant for people, not for the log of a passing test.
+    std::signal(SIGABRT, SIG_DFL);  // Catch2's own handler would report the child as a failure.
+    auto free = of({.cpus = 1});
+    free -= of({.cpus = 1.0001});
+    _exit(0);
+  }
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK(WIFSIGNALED(status));
+  CHECK(WTERMSIG(status) == SIGABRT);
 }
 
 TEST_CASE("exact amounts come back as the doubles they were", "[resources]") {

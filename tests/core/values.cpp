@@ -1,6 +1,6 @@
 // Goal: the small value types hold what they are given, exactly or at the nearest that there is.
-// Method: their limits, and the slips that users make, by table; random pairs for the distance of
-// words.
+// Method: their limits, and the slips that users make, by table; random pairs for the distance
+// of words.
 
 #include <limits>
 #include <random>
