@@ -30,8 +30,12 @@ as_root() {
   elif command -v sudo >/dev/null; then
     sudo "$@"
   else
-    return 127
+    die "neither root nor sudo here for: $*"
   fi
+}
+
+may_install() {
+  (($(id -u) == 0)) || command -v sudo >/dev/null
 }
 
 installed() {
@@ -91,17 +95,6 @@ get_packages() {
     return
   fi
   echo "Missing: ${missing[*]}"
-  if (($(id -u) != 0)) && ! command -v sudo >/dev/null; then
-    if [[ " ${missing[*]} " =~ ^(\ libboost[a-z-]*1\.81-dev)+\ $ ]]; then
-      echo "Neither root nor sudo here, but Boost is enough to be unpacked."
-      unpack_boost
-      return
-    fi
-    die "neither root nor sudo here. Please have this run as root, then start again:
-  apt-get update && apt-get install --no-install-recommends --no-remove ${missing[*]}"
-  fi
-  as_root apt-get update -o DPkg::Lock::Timeout=300 </dev/null || die "apt-get update failed, see above"
-
   local boost=() rest=() package
   for package in "${missing[@]}"; do
     if [[ $package == libboost*1.81-dev ]]; then
@@ -110,14 +103,25 @@ get_packages() {
       rest+=("$package")
     fi
   done
+  if may_install; then
+    as_root apt-get update -o DPkg::Lock::Timeout=300 </dev/null || die "apt-get update failed, see above"
+  fi
   if ((${#boost[@]} > 0)) && would_remove "${boost[@]}"; then
     echo "Another Boost is installed, which ${boost[*]} would replace. It stays."
     unpack_boost
     boost=()
+  elif ((${#boost[@]} > 0 && ${#rest[@]} == 0)) && ! may_install; then
+    echo "Neither root nor sudo here, but Boost only needs to be unpacked."
+    unpack_boost
+    boost=()
   fi
-  if ((${#boost[@]} + ${#rest[@]} > 0)); then
-    apt_install "${boost[@]}" "${rest[@]}" || die "apt-get could not install ${boost[*]} ${rest[*]}, see above. By hand:
-  sudo apt-get update && sudo apt-get install --no-install-recommends --no-remove ${boost[*]} ${rest[*]}"
+  rest+=("${boost[@]}")
+  if ((${#rest[@]} > 0)); then
+    local command="apt-get install --no-install-recommends --no-remove ${rest[*]}"
+    may_install || die "neither root nor sudo here. Please have this run as root, then start again:
+  apt-get update && $command"
+    apt_install "${rest[@]}" || die "the packages could not be installed, see above. By hand:
+  sudo apt-get update && sudo $command"
   fi
   find_missing "$@"
   ((${#missing[@]} == 0)) || die "still missing after the installation: ${missing[*]}"
