@@ -56,6 +56,16 @@ class input {
     return count;
   }
 
+  /// What `output::size` wrote where it counts nothing that follows (an index, a version): `max` at
+  /// most.
+  [[nodiscard]] std::size_t bounded(std::size_t max) {
+    const std::size_t value = varint("a number");
+    if (value > max) {
+      fail("a number", std::to_string(value) + " is more than " + std::to_string(max));
+    }
+    return value;
+  }
+
   /// What `output::block` wrote. In-band data has no owner and lives as long as the message; it may
   /// lie at any address.
   [[nodiscard]] buffer block() {

@@ -48,6 +48,8 @@ enum class refusal {
   has_too_many_members,
   has_unknown_members,
   is_closed_class,
+  is_abstract,
+  has_no_default_constructor,
 };
 
 struct choice {
@@ -85,10 +87,20 @@ constexpr choice choose() {
       default:
         return {scheme::standard};
     }
+  } else if constexpr (std::is_abstract_v<T>) {
+    return {scheme::none, refusal::is_abstract};
   } else if constexpr (cereal_codec<T>::exists) {
-    return {scheme::cereal};
+    if constexpr (cereal_codec<T>::constructible) {
+      return {scheme::cereal};
+    } else {
+      return {scheme::none, refusal::has_no_default_constructor};
+    }
   } else if constexpr (boost_codec<T>::exists) {
-    return {scheme::boost};
+    if constexpr (boost_codec<T>::constructible) {
+      return {scheme::boost};
+    } else {
+      return {scheme::none, refusal::has_no_default_constructor};
+    }
   } else if constexpr (foreign<T>) {
     return {scheme::none, refusal::header_not_included};
   } else if constexpr (flat<T>) {

@@ -52,7 +52,7 @@ namespace serialization {
 template <class T>
 [[nodiscard]] message to_message(const T& value) {
   output out;
-  save(out, value);
+  serialization::save(out, value);
   return out.take();
 }
 
@@ -62,7 +62,7 @@ template <class T>
 [[nodiscard]] T from_message(const message& from) {
   input in(from);
   // A named value: the end is looked at after it was read and before it is returned.
-  T value = load<T>(in);
+  T value = serialization::load<T>(in);
   in.expect_end();
   return value;
 }

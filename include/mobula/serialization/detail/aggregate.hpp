@@ -171,12 +171,13 @@ inline constexpr bool reflected =
 
 /// The declared types of the members of a reflected T, in order, as a `type_list`.
 template <class T>
-using members_of = decltype(members(std::declval<T&>(), count<counted_members<T>.members>{}));
+using members_of =
+    decltype(detail::members(std::declval<T&>(), count<counted_members<T>.members>{}));
 
 /// Calls `f` with all members of a reflected `value`, const or not, and returns what it returns.
 template <class T, class F>
 constexpr decltype(auto) visit(T& value, F&& f) {
-  return visit_members(value, f, count<counted_members<std::remove_const_t<T>>.members>{});
+  return detail::visit_members(value, f, count<counted_members<std::remove_const_t<T>>.members>{});
 }
 
 }  // namespace mobula::serialization::detail

@@ -84,11 +84,11 @@ void save_flat(output& out, const T& value) {
       out.write(&value, sizeof(T));
     }
   } else if constexpr (flat_size<T> >= out_of_band_bytes_min) {
-    out.block(flat_size<T>, [&](std::byte* to) { write_flat(to, value); });
+    out.block(flat_size<T>, [&](std::byte* to) { detail::write_flat(to, value); });
   } else {
     std::byte bytes[flat_size<T>];
     std::byte* to = bytes;
-    write_flat(to, value);
+    detail::write_flat(to, value);
     out.write(bytes, sizeof bytes);
   }
 }
@@ -109,25 +109,25 @@ decltype(auto) with_flat_bytes(input& in, Use&& use) {
 template <class T>
 void load_into(input& in, T& value) {
   if constexpr (!std::is_array_v<T>) {
-    value = load<T>(in);
+    value = serialization::load<T>(in);
   } else if constexpr (flat<T>) {
-    with_flat_bytes<T>(in, [&](const std::byte* from) { read_flat_into(value, from, in); });
+    with_flat_bytes<T>(in, [&](const std::byte* from) { detail::read_flat_into(value, from, in); });
   } else {
-    for (auto& element : value) load_into(in, element);
+    for (auto& element : value) detail::load_into(in, element);
   }
 }
 
 template <class T, class... M>
 T load_members(input& in, type_list<M...>) {
   // Braces read the members in their order. They also make what can't be assigned or moved.
-  return T{load<std::remove_cv_t<M>>(in)...};
+  return T{serialization::load<std::remove_cv_t<M>>(in)...};
 }
 
 template <class T>
 T load_aggregate(input& in) {
   if constexpr (any_array(members_of<T>{})) {
     T value{};
-    visit(value, [&](auto&... member) { (load_into(in, member), ...); });
+    detail::visit(value, [&](auto&... member) { (detail::load_into(in, member), ...); });
     return value;
   } else {
     return load_members<T>(in, members_of<T>{});
@@ -152,7 +152,7 @@ void save(output& out, const T& value) {
   } else if constexpr (Tag::how == scheme::standard) {
     detail::standard_codec<T>::save(value, out);
   } else if constexpr (Tag::how == scheme::array) {
-    for (const auto& element : value) save(out, element);
+    for (const auto& element : value) serialization::save(out, element);
   } else if constexpr (Tag::how == scheme::cereal) {
     const output::nested level(out);
     detail::cereal_codec<T>::save(value, out);
@@ -161,7 +161,7 @@ void save(output& out, const T& value) {
     detail::boost_codec<T>::save(value, out);
   } else {
     static_assert(Tag::how == scheme::aggregate);
-    detail::visit(value, [&](const auto&... member) { (save(out, member), ...); });
+    detail::visit(value, [&](const auto&... member) { (serialization::save(out, member), ...); });
   }
 }
 

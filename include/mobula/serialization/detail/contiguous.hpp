@@ -21,7 +21,7 @@ void save_contiguous(output& out, const T* data, std::size_t count,
     out.block(data, count * sizeof(T), std::move(owner));
   } else {
     out.block(count * flat_size<T>, [&](std::byte* to) {
-      for (std::size_t i = 0; i != count; ++i) write_flat(to, data[i]);
+      for (std::size_t i = 0; i != count; ++i) detail::write_flat(to, data[i]);
     });
   }
 }

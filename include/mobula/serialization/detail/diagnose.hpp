@@ -94,6 +94,14 @@ struct cannot_be_sent {
                 "mobula: this type is not an aggregate (it has constructors, private members or "
                 "virtual functions, or is a union), so its members cannot be seen: give it a "
                 "mobula::serializer<T>, cereal's serialize or Boost's");
+  static_assert(Why != refusal::is_abstract,
+                "mobula: this type holds a pointer to an abstract class, whose derived class would "
+                "not be known on arrival: use a std::variant of the derived ones, or specialise "
+                "mobula::serializer<T> for the pointer");
+  static_assert(
+      Why != refusal::has_no_default_constructor,
+      "mobula: cereal and Boost fill an object that is there already, and this type has no "
+      "default constructor: give it one, or specialise mobula::serializer<T>");
 };
 
 template <class T>

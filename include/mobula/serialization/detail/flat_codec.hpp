@@ -49,18 +49,18 @@ void write_flat(std::byte*& to, const T& value) {
     std::memcpy(to, &value, flat_size<T>);
     to += flat_size<T>;
   } else if constexpr (std::is_array_v<T> || standard_kind_of<T> == standard_kind::array) {
-    for (const auto& element : value) write_flat(to, element);
+    for (const auto& element : value) detail::write_flat(to, element);
   } else if constexpr (standard_kind_of<T> == standard_kind::complex) {
-    write_flat(to, value.real());
-    write_flat(to, value.imag());
+    detail::write_flat(to, value.real());
+    detail::write_flat(to, value.imag());
   } else if constexpr (standard_kind_of<T> == standard_kind::duration) {
-    write_flat(to, value.count());
+    detail::write_flat(to, value.count());
   } else if constexpr (standard_kind_of<T> == standard_kind::time_point) {
-    write_flat(to, value.time_since_epoch());
+    detail::write_flat(to, value.time_since_epoch());
   } else if constexpr (std::is_empty_v<T>) {
     *to++ = std::byte{0};
   } else {
-    visit(value, [&](const auto&... member) { (write_flat(to, member), ...); });
+    detail::visit(value, [&](const auto&... member) { (detail::write_flat(to, member), ...); });
   }
 }
 
@@ -70,7 +70,7 @@ T read_flat(const std::byte*& from, const input& in);
 template <class T>
 void read_flat_into(T& value, const std::byte*& from, const input& in) {
   if constexpr (std::is_array_v<T>) {
-    for (auto& element : value) read_flat_into(element, from, in);
+    for (auto& element : value) detail::read_flat_into(element, from, in);
   } else {
     value = read_flat<T>(from, in);
   }
@@ -106,7 +106,7 @@ T read_flat(const std::byte*& from, const input& in) {
   } else if constexpr (standard_kind_of<T> == standard_kind::array) {
     if constexpr (std::is_default_constructible_v<T> && std::is_move_assignable_v<T>) {
       T value{};
-      for (auto& element : value) read_flat_into(element, from, in);
+      for (auto& element : value) detail::read_flat_into(element, from, in);
       return value;
     } else {
       return read_elements<T>(from, in, std::make_index_sequence<std::tuple_size_v<T>>{});
@@ -123,7 +123,7 @@ T read_flat(const std::byte*& from, const input& in) {
     return __builtin_bit_cast(T, std::byte{0});
   } else if constexpr (any_array(members_of<T>{})) {
     T value{};
-    visit(value, [&](auto&... member) { (read_flat_into(member, from, in), ...); });
+    detail::visit(value, [&](auto&... member) { (detail::read_flat_into(member, from, in), ...); });
     return value;
   } else {
     return read_members<T>(from, in, members_of<T>{});

@@ -210,11 +210,7 @@ struct standard_codec<std::variant<E...>, standard_kind::variant> {
   }
   static type load(input& in) {
     const input::nested level(in);
-    const std::size_t index = in.size(0);
-    if (index >= sizeof...(E)) {
-      in.fail("a variant",
-              "alternative " + std::to_string(index) + " of " + std::to_string(sizeof...(E)));
-    }
+    const std::size_t index = in.bounded(sizeof...(E) - 1);
     return load_alternative<0>(in, index);
   }
 
