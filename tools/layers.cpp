@@ -1,9 +1,10 @@
-// Checks that the include graph is the architecture: includes go down the layers of a table, in no circle, and headers
-// keep the house's rules. Prints what the graph looks like.
+// Checks that the include graph is the architecture: includes go down the layers of a table, in no
+// circle, and headers keep the house's rules. Prints what the graph looks like.
 //
 //   $ layers include tools/layers.txt
 //
-// Ends with 1 and one line per fault if there are any. The table explains itself in tools/layers.txt.
+// Ends with 1 and one line per fault if there are any. The table explains itself in
+// tools/layers.txt.
 
 #include <algorithm>
 #include <cstddef>
@@ -87,7 +88,8 @@ table read_table(const std::filesystem::path& path) {
       }
       (kind == "never" ? result.never : result.only).push_back(entry);
     } else {
-      std::cerr << "layers: " << path.string() << ':' << number << ": not understood: " << line << '\n';
+      std::cerr << "layers: " << path.string() << ':' << number << ": not understood: " << line
+                << '\n';
       std::exit(2);
     }
   }
@@ -133,7 +135,8 @@ header read_header(const std::filesystem::path& path) {
     result.problems.push_back("has no #pragma once");
   }
   if (!opening || !opening->starts_with("/// ")) {
-    result.problems.push_back("does not begin with a sentence that says what it is for (`/// ...`)");
+    result.problems.push_back(
+        "does not begin with a sentence that says what it is for (`/// ...`)");
   }
   if (lines.size() > lines_max) {
     result.problems.push_back("has " + std::to_string(lines.size()) + " lines, more than " +
@@ -158,8 +161,8 @@ void check_edge(const table& rules, const std::string& from, const std::string& 
   if (above == nullptr || below == nullptr || above == below) {
     return;
   }
-  const std::string ranks = " (rank " + std::to_string(above->rank) + " to rank " +
-                            std::to_string(below->rank) + ")";
+  const std::string ranks =
+      " (rank " + std::to_string(above->rank) + " to rank " + std::to_string(below->rank) + ")";
   if (below->rank > above->rank) {
     fault(from, "includes " + to + ", which is above it" + ranks);
   } else if (below->rank == above->rank) {
@@ -193,7 +196,8 @@ void find_circles(const graph& headers, const std::string& name, std::vector<std
   done.insert(name);
 }
 
-// All of Mobula's headers that `name` reaches, without itself, each with the header through which it was found.
+// All of Mobula's headers that `name` reaches, without itself, each with the header through which
+// it was found.
 std::map<std::string, std::string> closure(const graph& headers, const std::string& name) {
   std::map<std::string, std::string> reached;
   std::vector<std::string> todo{name};
@@ -286,8 +290,8 @@ void print_statistics(const table& rules, const graph& headers) {
     std::cout << "  " << prefix << ": " << number << " headers\n";
   }
   std::cout << headers.size() << " headers; own includes: median " << median(own)
-            << " (aim: 3); reached: median " << median(reach) << " (aim: 8), most " << widest << " by "
-            << widest_name << '\n';
+            << " (aim: 3); reached: median " << median(reach) << " (aim: 8), most " << widest
+            << " by " << widest_name << '\n';
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ namespace {
 
 using namespace mobula;
 using namespace std::chrono_literals;
-using Catch::Matchers::Contains;
+using Catch::Matchers::ContainsSubstring;
 
 constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 
@@ -27,7 +27,7 @@ template <class Options>
 void refuse(const Options& options, const std::string& field_and_value) {
   INFO(field_and_value);
   CHECK_THROWS_AS(validate(options), std::invalid_argument);
-  CHECK_THROWS_WITH(validate(options), Contains(field_and_value));
+  CHECK_THROWS_WITH(validate(options), ContainsSubstring(field_and_value));
 }
 
 }  // namespace

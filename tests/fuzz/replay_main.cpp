@@ -1,4 +1,5 @@
-// Feeds files to a fuzz target, so that inputs which once broke something are tested by every compiler.
+// Feeds files to a fuzz target, so that inputs which once broke something are tested by every
+// compiler.
 //
 //   $ replay_archive corpus/archive some_other_file
 
@@ -16,12 +17,14 @@ namespace {
 
 bool replay(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
-  const std::vector<char> bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  const std::vector<char> bytes{std::istreambuf_iterator<char>(in),
+                                std::istreambuf_iterator<char>()};
   if (!in) {
     std::cerr << "can't read " << path << '\n';
     return false;
   }
-  // A copy of just this size, so that the address sanitizer sees the first byte that is read behind it.
+  // A copy of just this size, so that the address sanitizer sees the first byte that is read behind
+  // it.
   const std::vector<std::uint8_t> input(bytes.begin(), bytes.end());
   std::cout << path.filename().string() << ' ' << std::flush;
   LLVMFuzzerTestOneInput(input.data(), input.size());

@@ -1,6 +1,6 @@
 // Goal: two files of one program may both include every header.
-// Method: link two such files; the linker finds what is defined twice. What one throws the other catches, so the types
-// are one.
+// Method: link two such files; the linker finds what is defined twice. What one throws the other
+// catches, so the types are one.
 
 #include <exception>
 

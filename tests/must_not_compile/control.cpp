@@ -1,5 +1,5 @@
-// The one source here that must compile: it shows that the others are refused for their own faults and not because
-// something is missing.
+// The one source here that must compile: it shows that the others are refused for their own faults
+// and not because something is missing.
 
 #include <mobula/mobula.hpp>
 

@@ -1,9 +1,11 @@
-// The main function of every test executable. Beside running tests it can write them down for CTest:
+// The main function of every test executable. Beside running tests it can write them down for
+// CTest:
 //
 //   $ ./conformance --ctest-script PREFIX TIMEOUT_SECONDS LABEL [VARIABLE=VALUE]
 //
-// prints one add_test per case, with the case's tags as labels (`ctest -L clause-12`). Catch2's own CMake module can't
-// register one executable twice with different variables, knows no tags, and stumbles over some names.
+// prints one add_test per case, with the case's tags as labels (`ctest -L clause-12`). Catch2's own
+// CMake module can't register one executable twice with different variables, knows no tags, and
+// stumbles over some names.
 
 #if __has_include(<catch2/catch_all.hpp>)
 #include <catch2/catch_all.hpp>
@@ -44,7 +46,8 @@ std::string specification(const std::string& name) {
   return escaped;
 }
 
-// Whether `specification` selects just one case. Catch2 can't escape every name, and one that selects nothing passes.
+// Whether `specification` selects just one case. Catch2 can't escape every name, and one that
+// selects nothing passes.
 template <typename Tests>
 bool selects_one(const Tests& tests, const std::string& specification) {
   const Catch::TestSpec selected =
@@ -71,7 +74,8 @@ std::string labels(const std::string& first, const std::string& tags) {
 
 int write_ctest_script(Catch::Session& session, int argc, char** argv) {
   if (argc < 5) {
-    std::cerr << "usage: " << argv[0] << " --ctest-script PREFIX TIMEOUT_SECONDS LABEL [VARIABLE=VALUE]\n";
+    std::cerr << "usage: " << argv[0]
+              << " --ctest-script PREFIX TIMEOUT_SECONDS LABEL [VARIABLE=VALUE]\n";
     return 2;
   }
   const std::string prefix = argv[2];
@@ -89,8 +93,8 @@ int write_ctest_script(Catch::Session& session, int argc, char** argv) {
       return 1;
     }
     const std::string name = bracket(prefix + info.name);
-    std::cout << "add_test(" << name << ' ' << bracket(argv[0]) << ' '
-              << bracket(selection) << ")\n"
+    std::cout << "add_test(" << name << ' ' << bracket(argv[0]) << ' ' << bracket(selection)
+              << ")\n"
               << "set_tests_properties(" << name << " PROPERTIES TIMEOUT " << argv[3]
               << " SKIP_RETURN_CODE " << skip_return_code << " LABELS "
               << bracket(labels(argv[4], info.tagsAsString()));
