@@ -6,9 +6,9 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 
 # What builds the library and the main job, and what the rest of the tests, examples and benchmarks needs on top.
-packages_basic=(g++ cmake ninja-build ccache libboost1.81-dev)
-packages_all=("${packages_basic[@]}" libboost-serialization1.81-dev libtbb-dev libcereal-dev catch2 pkg-config libcaf-dev
-  libbenchmark-dev)
+packages_basic=(g++ cmake ninja-build ccache)
+packages_all=("${packages_basic[@]}" libboost1.81-dev libboost-serialization1.81-dev libtbb-dev libcereal-dev catch2
+  pkg-config libcaf-dev libbenchmark-dev)
 
 steps=1 step=0
 

@@ -78,19 +78,21 @@ is_found_where_it_was_moved() {
 }
 
 finds_only_what_a_component_needs() {
-  # The ground needs no Boost, so it is found where there is none.
-  configure -D CMAKE_PREFIX_PATH="$stage" -D MOBULA_COMPONENTS=core \
-    -D MOBULA_BOOST_INCLUDE_DIR="$work/nowhere" -D CMAKE_DISABLE_FIND_PACKAGE_TBB=ON -D CMAKE_DISABLE_FIND_PACKAGE_cereal=ON
-  # The front end asks for no TBB and no cereal.
+  local without=(-D CMAKE_DISABLE_FIND_PACKAGE_TBB=ON -D CMAKE_DISABLE_FIND_PACKAGE_cereal=ON
+    -D MOBULA_BOOST_INCLUDE_DIR="$work/nowhere")
+  # The front end and its backends need none of the libraries.
+  configure -D CMAKE_PREFIX_PATH="$stage" -D MOBULA_COMPONENTS='core;mobula;threads;loopback;backends' "${without[@]}"
   rm -rf "$work/build"
-  configure -D CMAKE_PREFIX_PATH="$stage" -D MOBULA_COMPONENTS=threads \
-    -D CMAKE_DISABLE_FIND_PACKAGE_TBB=ON -D CMAKE_DISABLE_FIND_PACKAGE_cereal=ON
-  # Who asks for a library that is missing is told the package.
-  if [[ -e $stage/share/cmake/mobula/mobula-tbb.cmake ]]; then
-    rm -rf "$work/build"
-    refused 'apt-get install --no-install-recommends libtbb-dev' configure -D CMAKE_PREFIX_PATH="$stage" \
-      -D MOBULA_COMPONENTS=tbb -D CMAKE_DISABLE_FIND_PACKAGE_TBB=ON
-  fi
+  configure -D CMAKE_PREFIX_PATH="$stage" -D MOBULA_TARGETS=mobula::backends "${without[@]}"
+  # Who asks for a component whose library is missing is told the package.
+  local component
+  for component in tbb:libtbb-dev cereal:libcereal-dev boost_serialization:libboost1.81-dev; do
+    if [[ -e $stage/share/cmake/mobula/mobula-${component%:*}.cmake ]]; then
+      rm -rf "$work/build"
+      refused "apt-get install --no-install-recommends ${component#*:}" configure -D CMAKE_PREFIX_PATH="$stage" \
+        -D MOBULA_COMPONENTS="${component%:*}" "${without[@]}"
+    fi
+  done
 }
 
 refuses_an_unknown_component() {
@@ -111,12 +113,12 @@ is_added_as_a_subdirectory() {
 
 names_the_package_that_is_missing() {
   local install='sudo apt-get install --no-install-recommends libboost1.81-dev'
-  refused "$install There is no Boost in $work/nowhere" configure -D MOBULA_SOURCE="$SOURCE" \
+  refused "$install There is no Boost in $work/nowhere" "$CMAKE" -S "$SOURCE" -B "$work/build" -G "$GENERATOR" \
     -D MOBULA_BOOST_INCLUDE_DIR="$work/nowhere"
   mkdir -p "$work/old/boost"
   printf '#define BOOST_LIB_VERSION "1_74"\n' >"$work/old/boost/version.hpp"
   rm -rf "$work/build"
-  refused "$install Found, but too old: Boost 1.74 in $work/old" configure -D MOBULA_SOURCE="$SOURCE" \
+  refused "$install Found, but too old: Boost 1.74 in $work/old" "$CMAKE" -S "$SOURCE" -B "$work/build" -G "$GENERATOR" \
     -D MOBULA_BOOST_INCLUDE_DIR="$work/old"
 }
 
@@ -126,7 +128,7 @@ is_found_by_pkg_config() {
   pkg-config --exact-version=0.1.0 mobula || fail "pkg-config says version $(pkg-config --modversion mobula)"
   read -r -a flags <<<"$(pkg-config --cflags --libs mobula)"
   # shellcheck disable=SC2086
-  $LAUNCHER "$CXX" -std=c++20 $CXXFLAGS ${BOOST:+-I"$BOOST"} -c "$here/consumer/main.cpp" -o "$work/consumer.o" "${flags[@]}"
+  $LAUNCHER "$CXX" -std=c++20 $CXXFLAGS -c "$here/consumer/main.cpp" -o "$work/consumer.o" "${flags[@]}"
   # shellcheck disable=SC2086
   "$CXX" $CXXFLAGS "$work/consumer.o" -o "$work/consumer" "${flags[@]}"
   [[ $("$work/consumer") == '1 + 2 = 3' ]] || fail "the consumer printed something else"

@@ -39,7 +39,7 @@ function(mobula_boost_version_in directory result)
 endfunction()
 
 # Boost::headers. Where MOBULA_BOOST_INCLUDE_DIR is set, from there and nowhere else. Otherwise a Boost that is a CMake
-# package; then the headers that tools/quickstart unpacked below build/, because an older Boost that must not be removed
+# package; then the headers that tools/check unpacked below build/, because an older Boost that must not be removed
 # stood in their way; then whatever the compiler's usual places have.
 function(mobula_find_boost)
   if(TARGET Boost::headers)
@@ -78,7 +78,7 @@ function(mobula_find_boost)
 
   if("REQUIRED" IN_LIST ARGN)
     mobula_missing("the headers of Boost ${mobula_boost_version_min} or newer" "libboost1.81-dev"
-      "${seen}Where another Boost must stay installed, ./tools/quickstart unpacks the headers below build/, and\n"
+      "${seen}Where another Boost must stay installed, ./tools/check unpacks the headers below build/, and\n"
       "  -D MOBULA_BOOST_INCLUDE_DIR=<directory that holds boost/version.hpp>\n"
       "names any other place.\n"
     )
@@ -107,7 +107,8 @@ endfunction()
 
 # Boost::serialization, of the same Boost as Boost::headers.
 function(mobula_find_boost_serialization)
-  if(NOT TARGET Boost::serialization)
+  mobula_find_boost(${ARGN})
+  if(TARGET Boost::headers AND NOT TARGET Boost::serialization)
     get_property(directory GLOBAL PROPERTY mobula_boost_directory)
     if(directory)
       find_library(mobula_boost_serialization_library
