@@ -23,7 +23,13 @@
 
 #include "mobula/serialization/serializer.hpp"
 
-/// A namespace of their own, since cereal looks for a type's functions in that of its archive too.
+/// A base class of the archives: cereal's own functions are looked for in the namespaces of an
+/// archive and its bases.
+namespace cereal {
+struct mobula_probe {};
+}  // namespace cereal
+
+/// A namespace of their own, since the user's functions are looked for there too.
 namespace mobula::serialization::archives {
 
 class cereal_output;
@@ -46,9 +52,6 @@ namespace detail {
     !::cereal::traits::is_specialized<T, Archive>::value))
 
 template <class T>
-inline constexpr std::uint32_t cereal_version = ::cereal::detail::Version<T>::version;
-
-template <class T>
 struct cereal_wrapper : std::false_type {};
 template <class T>
 struct cereal_wrapper<::cereal::NameValuePair<T>> : std::true_type {};
@@ -68,7 +71,7 @@ struct cereal_wrapper<::cereal::DeferredData<T>> : std::true_type {};
 namespace archives {
 
 /// A cereal output archive over an `output`. Deferred data is written at once.
-class cereal_output : public ::cereal::detail::OutputArchiveBase {
+class cereal_output : public ::cereal::detail::OutputArchiveBase, ::cereal::mobula_probe {
  public:
   using is_loading = std::false_type;
   using is_saving = std::true_type;
@@ -95,7 +98,6 @@ class cereal_output : public ::cereal::detail::OutputArchiveBase {
   void call(const T& value) {
     using Archive = cereal_output;
     using ::cereal::access;
-    constexpr std::uint32_t version = detail::cereal_version<T>;
     T& writable = const_cast<T&>(value);  // `serialize` is one function for both directions
     if constexpr (MOBULA_DETAIL_CEREAL_WAY(member_serialize)) {
       access::member_serialize(*this, writable);
@@ -110,6 +112,7 @@ class cereal_output : public ::cereal::detail::OutputArchiveBase {
     } else if constexpr (MOBULA_DETAIL_CEREAL_WAY(non_member_save_minimal)) {
       put(CEREAL_SAVE_MINIMAL_FUNCTION_NAME(*this, value));
     } else {
+      const std::uint32_t version = ::cereal::detail::Version<T>::version;
       out_.size(version);
       if constexpr (MOBULA_DETAIL_CEREAL_WAY(member_versioned_serialize)) {
         access::member_serialize(*this, writable, version);
@@ -165,7 +168,7 @@ class cereal_output : public ::cereal::detail::OutputArchiveBase {
 };
 
 /// A cereal input archive over an `input`.
-class cereal_input : public ::cereal::detail::InputArchiveBase {
+class cereal_input : public ::cereal::detail::InputArchiveBase, ::cereal::mobula_probe {
  public:
   using is_loading = std::true_type;
   using is_saving = std::false_type;

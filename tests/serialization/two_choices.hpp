@@ -1,0 +1,28 @@
+#pragma once
+
+/// A type that cereal and Boost can both write, for two files that choose differently.
+
+#include <string>
+#include <typeindex>
+#include <vector>
+
+#include "mobula/serialization/message.hpp"
+
+struct two_choices {
+  int a = 0;
+  std::string b;
+  template <class Archive>
+  void serialize(Archive& archive, const unsigned int) {
+    archive& a;
+    archive& b;
+  }
+};
+
+/// How a file that includes the header of cereal, or of Boost, sees and sends a vector of them.
+struct one_choice {
+  std::type_index tag;
+  mobula::message sent;
+  std::vector<two_choices> back;
+};
+one_choice choice_with_cereal();
+one_choice choice_with_boost();
