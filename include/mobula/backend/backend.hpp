@@ -1,0 +1,155 @@
+#pragma once
+
+/// The seam between the front end and what carries out its calls. A new backend implements this
+/// class.
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <typeinfo>
+#include <vector>
+
+#include "mobula/backend/actor_state.hpp"
+#include "mobula/backend/frame.hpp"
+#include "mobula/backend/task.hpp"
+#include "mobula/core/clock.hpp"
+#include "mobula/core/group.hpp"
+#include "mobula/core/options.hpp"
+#include "mobula/core/record.hpp"
+
+namespace mobula::detail {
+
+/// What a backend is told about an actor to make; the options are validated.
+struct actor_request {
+  const actor_options& options;
+  const std::type_info& type;
+  std::string class_name;
+};
+
+/// Promises that hold for every function below unless it says otherwise:
+///  - It may be called from any thread, from tasks and from actors, until `shutdown` returns.
+///  - It reports misuse by throwing, and what goes wrong later by settling the record with a
+///  failure.
+///  - A record that was given to the backend is settled exactly once, at the latest by `shutdown`.
+///  - A body runs with a `frame` on its thread, and its record is settled after the body has ended,
+///  unless it was
+///    cancelled before.
+class backend {
+ public:
+  backend() = default;
+  backend(const backend&) = delete;
+  backend& operator=(const backend&) = delete;
+  virtual ~backend() = default;
+
+  virtual std::string_view name() const noexcept = 0;
+
+  /// Takes a ready object and gives back the one to use: the same, or a copy that went through
+  /// bytes.
+  virtual record_ptr put(record_ptr ready) = 0;
+  /// Blocks until the record is settled: true; or until the deadline: false. In a body that was
+  /// asked to stop it throws `cancelled_error`; where the runtime ends meanwhile,
+  /// `std::logic_error`. Gives back the body's CPUs while it blocks. A deadline in the past asks
+  /// only what is so now.
+  virtual bool await(record& one, clock::time_point deadline) = 0;
+  /// Somebody asked whether the record is ready, and does not mean to wait: it should become so
+  /// without help.
+  virtual void polled(record& one) noexcept = 0;
+
+  /// Takes a task or a call (`task::actor`), with dependencies or without. Calls of one caller on
+  /// one actor are run in the order submitted. Throws `pending_calls_error` and nothing is taken.
+  virtual void submit(task& one) = 0;
+  /// The last dependency of a submitted task is ready: `blockers` is zero. Called on the settling
+  /// thread.
+  virtual void unblocked(task& one) noexcept = 0;
+  /// The outcome of an unfinished task is `why` from now on; a queued one never runs, a running one
+  /// is asked to stop.
+  virtual void cancel(record& one, cancel_options how, failure_ptr why) = 0;
+
+  /// A promise's record lives outside any task: the backend settles it when the runtime ends.
+  virtual void open_promise(record& one) = 0;
+  virtual void close_promise(record& one) noexcept = 0;
+
+  /// Makes an actor by `constructor`, whose handle stays the caller's. With a name it answers only
+  /// when the name is its own: `name_taken_error`, or with `get_if_exists` a handle to the actor
+  /// that has it, and the constructor is unused.
+  virtual actor_ptr spawn(task& constructor, const actor_request& request) = 0;
+  /// Empty where no living actor has the name. Throws `std::invalid_argument` for one of another
+  /// class.
+  virtual actor_ptr find(const std::string& name, const std::string& name_space,
+                         const std::type_info& type) = 0;
+  virtual void kill(actor_state& one, kill_options how) = 0;
+  /// Runs what is queued, then the destructor. `done` is a record without a value, settled when
+  /// that has happened.
+  virtual void stop(actor_state& one, record_ptr done) = 0;
+
+  virtual clock::time_point now() const noexcept = 0;
+  /// Blocks, and keeps the body's CPUs. Throws `cancelled_error` in a body that was asked to stop.
+  virtual void sleep_until(clock::time_point then) = 0;
+
+  virtual std::vector<node_info> nodes() const = 0;
+  virtual resource_set available_resources() const = 0;
+  virtual node_info this_node() const = 0;
+  virtual job_id job() const noexcept = 0;
+  /// Of the job: the one named in the options, or its own.
+  virtual const std::string& name_space() const noexcept = 0;
+
+  /// Cancels what is queued, asks what runs to stop, waits `shutdown_grace`, and settles every
+  /// record.
+  virtual void shutdown() noexcept = 0;
+};
+
+/// How a backend is made: by name, from the options, for the given epoch. Registered by the
+/// backend's own header.
+struct backend_factory {
+  std::string_view name;
+  std::unique_ptr<backend> (*make)(const runtime_options& options, std::uint32_t epoch);
+  const backend_factory* next = nullptr;
+};
+
+inline std::atomic<const backend_factory*> backend_factories{nullptr};
+
+/// Adds a factory when the program starts; twice the same name is once.
+struct backend_registrar {
+  explicit backend_registrar(backend_factory& one) noexcept {
+    for (auto* at = backend_factories.load(); at != nullptr; at = at->next) {
+      if (at->name == one.name) return;
+    }
+    one.next = backend_factories.load();
+    while (!backend_factories.compare_exchange_weak(one.next, &one)) {
+    }
+  }
+};
+
+/// The current runtime's backend, and which of the process's runtimes it is, counted from 1. Null
+/// and 0: none.
+struct current_runtime {
+  std::atomic<backend*> host{nullptr};
+  std::atomic<std::uint32_t> epoch{0};
+};
+[[gnu::visibility("default")]] inline constinit current_runtime the_runtime{};
+
+/// Throws `std::logic_error` that names the call, where no runtime lives.
+inline backend& require_backend(const char* call) {
+  backend* const host = the_runtime.host.load(std::memory_order_acquire);
+  if (host == nullptr) {
+    throw std::logic_error(std::string{call} +
+                           ": no runtime lives; make a mobula::runtime first, and keep it");
+  }
+  return *host;
+}
+
+/// The backend of a record's or an actor's runtime. Throws `std::logic_error` where that runtime
+/// has ended.
+inline backend& require_backend(const char* call, std::uint32_t epoch) {
+  backend& host = require_backend(call);
+  if (the_runtime.epoch.load(std::memory_order_relaxed) != epoch) {
+    throw std::logic_error(std::string{call} + ": it belongs to a runtime that has ended");
+  }
+  return host;
+}
+
+}  // namespace mobula::detail

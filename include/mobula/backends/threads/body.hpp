@@ -1,0 +1,114 @@
+#pragma once
+
+/// Running one attempt of a function's body, with the arguments where they are or through bytes.
+
+#include <exception>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "mobula/backend/frame.hpp"
+#include "mobula/backend/task.hpp"
+#include "mobula/core/body_failure.hpp"
+#include "mobula/core/error_fields.hpp"
+#include "mobula/serialization/input.hpp"
+#include "mobula/serialization/message.hpp"
+#include "mobula/serialization/output.hpp"
+
+namespace mobula::detail {
+
+/// What `detail/arguments.hpp` of the front end writes for an argument whose value the function is
+/// handed.
+inline constexpr std::uint32_t value_attachment_kind = 2;
+
+/// The arguments of a call that goes through bytes, written when it was submitted.
+struct sent_arguments final : task_extension {
+  message arguments;
+};
+
+/// How a body ended.
+struct body_end {
+  failure_ptr why;            ///< none: with a value, which is in the record
+  std::exception_ptr thrown;  ///< what left the body, where it threw
+  bool exited = false;        ///< by `this_actor::exit`
+};
+
+/// A copy of a ready object that went through bytes. Belongs to one reader.
+inline record_ptr through_bytes(const record& object) {
+  output written;
+  object.type().save_value(object, written);
+  const message sent = written.take();
+  input read(sent);
+  record_ptr copy = record_ptr::adopt(object.type().load_value(read));
+  read.expect_end();
+  copy->set_epoch(object.epoch());
+  return copy;
+}
+
+/// One attempt. `subject` is for errors: `task "add"`. Never throws.
+class body_runner {
+ public:
+  body_runner(bool through_bytes, std::string node)
+      : bytes_(through_bytes), node_(std::move(node)) {}
+
+  [[nodiscard]] bool through_bytes() const noexcept { return bytes_; }
+
+  /// Before the call may run; throws `serialization_error`.
+  void send_arguments(task& one) const {
+    if (!bytes_) return;
+    output written;
+    one.function->save_arguments(one, written);
+    auto sent = std::make_unique<sent_arguments>();
+    sent->arguments = written.take();
+    one.extension = std::move(sent);
+  }
+
+  body_end run(task& one, void*& instance, bool keep) const noexcept {
+    body_end end;
+    try {
+      if (bytes_) {
+        run_through_bytes(one, instance);
+      } else {
+        one.function->run(one, instance, keep);
+      }
+    } catch (const actor_exit&) {
+      end.exited = true;
+    } catch (...) {
+      end.thrown = std::current_exception();
+      end.why = failure_of_current_exception(subject(one), one.name(), node_);
+      // Across processes the original stays behind.
+      if (bytes_) end.why = failure_ptr{new failure(rebuild(describe(end.why->cause())))};
+    }
+    return end;
+  }
+
+  static std::string subject(const task& one) {
+    if (one.actor == nullptr) return "task \"" + one.name() + "\"";
+    return "actor \"" + one.actor->label() + "\", call \"" + one.name() + "\"";
+  }
+
+ private:
+  void run_through_bytes(task& one, void*& instance) const {
+    message arguments = static_cast<const sent_arguments&>(*one.extension).arguments;
+    std::vector<record_ptr> copies;  // each reader has its own
+    for (attachment& sent : arguments.attachments) {
+      if (sent.kind != value_attachment_kind) continue;
+      copies.push_back(detail::through_bytes(*static_cast<const record*>(sent.handle.get())));
+      copies.back()->flags |= record::private_copy;
+      sent.handle = std::shared_ptr<void>(std::shared_ptr<void>{}, copies.back().get());
+    }
+    input read(arguments);
+    output written;
+    one.function->invoke(instance, read, written);
+    const message result = written.take();
+    input back(result);
+    one.function->load_result(one, back);
+    back.expect_end();
+  }
+
+  const bool bytes_;
+  const std::string node_;
+};
+
+}  // namespace mobula::detail

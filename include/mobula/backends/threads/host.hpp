@@ -1,0 +1,441 @@
+#pragma once
+
+/// The backend of one process: tasks and actors on a pool of threads, values shared or sent through
+/// bytes.
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <unistd.h>
+
+#include "mobula/backend/backend.hpp"
+#include "mobula/backend/dependencies.hpp"
+#include "mobula/backends/threads/actors.hpp"
+#include "mobula/backends/threads/body.hpp"
+#include "mobula/backends/threads/ledger.hpp"
+#include "mobula/backends/threads/machine.hpp"
+#include "mobula/backends/threads/pool.hpp"
+#include "mobula/backends/threads/watch.hpp"
+
+namespace mobula::detail {
+
+/// `threads` and `loopback`: they differ in `body_runner::through_bytes` alone.
+class threads_host final : public backend, private pool_client, private actor_client {
+ public:
+  threads_host(std::string_view name, bool through_bytes, const runtime_options& options,
+               std::uint32_t epoch)
+      : name_(name),
+        epoch_(epoch),
+        options_(options),
+        node_(this_machine(options)),
+        name_space_(options.name_space.empty()
+                        ? "job-" + std::to_string(::getpid()) + "-" + std::to_string(epoch)
+                        : options.name_space),
+        ledger_(resource_vector(node_.total)),
+        pool_(*this, ledger_, epoch),
+        bodies_(through_bytes, node_.name),
+        watch_(pool_, [this](record& one) { timed_out(one); }),
+        actors_(*this, pool_, ledger_, bodies_) {
+    if (options.executor == "tbb") {
+      if (tbb_executor_factory == nullptr) {
+        throw std::invalid_argument(
+            "runtime_options.executor is 'tbb', which is not in this program: include "
+            "<mobula/backends/executors/tbb.hpp> next to main");
+      }
+      pool_.set_executor(tbb_executor_factory->make(node_.total.cpus));
+    }
+  }
+
+  std::string_view name() const noexcept override { return name_; }
+
+  // Objects.
+
+  record_ptr put(record_ptr ready) override {
+    return bodies_.through_bytes() ? detail::through_bytes(*ready) : std::move(ready);
+  }
+  bool await(record& one, clock::time_point deadline) override {
+    return pool_.await(one, deadline);
+  }
+  void polled(record&) noexcept override { pool_.nudge(); }
+
+  void open_promise(record& one) override {
+    one.pin();
+    const std::lock_guard lock{promises_mutex_};
+    promises_.insert(&one);
+  }
+  void close_promise(record& one) noexcept override {
+    {
+      const std::lock_guard lock{promises_mutex_};
+      if (promises_.erase(&one) == 0) return;
+    }
+    one.unpin();
+  }
+
+  // Tasks.
+
+  void submit(task& one) override {
+    worker_slot& me = pool_.my_slot();
+    one.number = me.next_number();
+    if (one.wishes && one.wishes->deadline != clock::time_point::max()) {
+      watch_.add_timer(one.wishes->deadline, one);
+    }
+    if (one.actor != nullptr) {
+      actors_.submit(one);
+      return;
+    }
+    bodies_.send_arguments(one);
+    if (one.dependency_count == 0) {
+      one.blockers.store(0, std::memory_order_relaxed);
+      start(one);
+    } else {
+      release_blocker(one);
+    }
+  }
+  void unblocked(task& one) noexcept override {
+    if (one.actor == nullptr) {
+      if (one.function->kind == function_kind::constructor) {
+        one.unpin();  // of a `spawn` that found the actor living
+      } else {
+        start(one);
+      }
+    } else if (one.function->kind == function_kind::constructor) {
+      actors_.schedule_constructor(one);
+    } else {
+      actors_.unblocked(one);
+    }
+  }
+  void cancel(record& one, cancel_options how, failure_ptr why) override {
+    if (one.kind != task_record) {
+      one.settle_failure(std::move(why));
+      return;
+    }
+    end_task(static_cast<task&>(one), std::move(why), how.recursive);
+  }
+
+  // Actors.
+
+  actor_ptr spawn(task& constructor, const actor_request& request) override {
+    constructor.number = pool_.my_slot().next_number();
+    return actors_.spawn(constructor, request, name_space_,
+                         actor_id{pool_.my_slot().next_number()});
+  }
+  actor_ptr find(const std::string& name, const std::string& space,
+                 const std::type_info& type) override {
+    return actors_.find(name, space.empty() ? name_space_ : space, type);
+  }
+  void kill(actor_state& one, kill_options how) override {
+    actors_.kill(static_cast<actor_cell&>(one), how.restart);
+  }
+  void stop(actor_state& one, record_ptr done) override {
+    actors_.stop(static_cast<actor_cell&>(one), std::move(done));
+  }
+
+  // Around.
+
+  clock::time_point now() const noexcept override { return clock::now(); }
+  void sleep_until(clock::time_point then) override { pool_.sleep_until(then); }
+  std::vector<node_info> nodes() const override { return {this_node()}; }
+  node_info this_node() const override {
+    node_info now = node_;
+    now.available = available_resources();
+    return now;
+  }
+  resource_set available_resources() const override {
+    resource_set free = ledger_.available();
+    // What threads keep between two tasks is nobody's.
+    free.cpus += resource_amount::from_steps(pool_.idle_cpu()).value();
+    return free;
+  }
+  job_id job() const noexcept override { return job_id{epoch_}; }
+  const std::string& name_space() const noexcept override { return name_space_; }
+
+  void shutdown() noexcept override {
+    pool_.begin_end();
+    frame::request_stop_of_all();
+    const auto grace_end = deadline_after(clock::now(), options_.shutdown_grace);
+    bool warned = false;
+    for (;;) {
+      end_everything();
+      if (pool_.running_bodies([](const function_entry&) {}) == 0 && actors_.none_left()) break;
+      if (!warned && clock::now() >= grace_end) {
+        warned = true;
+        warn_of_deaf_bodies();
+      }
+      pool_.begin_end();
+      std::this_thread::sleep_for(std::chrono::microseconds(200));
+    }
+    pool_.stop();
+    watch_.stop();
+    end_everything();
+    report_post_failures();
+  }
+
+ private:
+  // pool_client
+
+  void run_task(worker_slot& me, task& one, std::uint64_t pins) noexcept override {
+    if (one.function->kind == function_kind::constructor) {
+      actors_.run_constructor(me, one);
+      return;
+    }
+    const pool::body_mark mark(me, one.function);
+    frame mine(one);
+    one.frame.store(&mine, std::memory_order_release);
+    body_end end;
+    void* instance = nullptr;
+    for (;;) {
+      const bool again = one.wishes && one.wishes->retries_left != 0;
+      end = bodies_.run(one, instance, again);
+      if (!end.why || !again || one.settled() || !one.wishes->retry_on.matches(end.thrown)) break;
+      if (one.wishes->retries_left > 0) --one.wishes->retries_left;
+      ++one.attempt;
+    }
+    one.function->drop_arguments(one);
+    // What it held is free before anybody can know that it is done.
+    const bool special = one.wishes && !one.wishes->plain;
+    if (special) {
+      me.body_cpu = 0;
+      ledger_.give(one.wishes->resources);
+    } else if (me.bodies.load(std::memory_order_relaxed) == 1) {
+      me.idle_cpu.store(me.body_cpu, std::memory_order_relaxed);
+    }
+    if (end.exited) {
+      end.why = failure_ptr::make(
+          task_error("this_actor::exit was called in a task", {"", one.name(), node_.name, 0}));
+    }
+    if (end.why) {
+      one.settle_failure(std::move(end.why));
+    } else if (!one.settle_value() && one.type().destroy_value != nullptr) {
+      one.type().destroy_value(one);  // it was cancelled: nobody sees the value
+    }
+    if (mine.stop_requested()) end_children(mine);
+    one.end_producing(pins);
+    if (special) pool_.after_give();
+  }
+  void run_calls(worker_slot& me, call_group& group) noexcept override {
+    actors_.run_entry(me, group);
+  }
+  bool help_call(worker_slot& me, task& of) noexcept override { return actors_.help(me, of); }
+
+  // actor_client
+
+  void end_call(task& one, failure_ptr why) noexcept override {
+    end_task(one, std::move(why), false);
+  }
+  void interrupt(task& one) noexcept override {
+    if (!one.hold_producer()) return;
+    if (void* const body = one.frame.load(std::memory_order_seq_cst)) {
+      stop_body(*static_cast<frame*>(body));
+    }
+    one.release_producer();
+  }
+  void log_post_failure(const task& one, const error& why) noexcept override {
+    const std::lock_guard lock{log_mutex_};
+    ++post_failures_;
+    const auto now = clock::now();
+    if (now < next_log_) return;
+    next_log_ = now + std::chrono::seconds(1);
+    std::fprintf(stderr, "mobula: %zu posted call%s failed; the last: %s: %s\n", post_failures_,
+                 post_failures_ == 1 ? "" : "s", body_runner::subject(one).c_str(), why.what());
+    post_failures_ = 0;
+  }
+  bool refuse_placement(task& one) override {
+    const placement& where = one.wishes->where;
+    std::string problem;
+    if (where.what() == placement::kind::node && where.node() != node_.id && !where.soft()) {
+      end_task(one,
+               failure_ptr::make(
+                   unschedulable_error(body_runner::subject(one) + " is bound to node " +
+                                       to_string(where.node()) + ", which is not of this runtime")),
+               false);
+      one.unpin();
+      return true;
+    }
+    if (where.what() == placement::kind::labels) {
+      for (const auto& [name, value] : where.required_labels()) {
+        const auto at = node_.labels.find(name);
+        if (at == node_.labels.end() || at->second != value) {
+          problem = "needs label " + name + "=" + value + ", which no node has";
+        }
+      }
+    }
+    if (problem.empty() && !one.wishes->resources.fits_in(ledger_.total())) {
+      problem = missing(one.wishes->resources, ledger_.total());
+    }
+    if (problem.empty()) return false;
+    const std::string text = body_runner::subject(one) + " " + problem;
+    if (options_.infeasible == infeasible_policy::fail) {
+      end_task(one, failure_ptr::make(infeasible_error(text)), false);
+      one.unpin();
+      return true;
+    }
+    const std::lock_guard lock{infeasible_mutex_};
+    infeasible_.push_back(&one);
+    if (warned_.insert(problem).second) {
+      std::fprintf(stderr, "mobula: %s; it waits for a node that has it\n", text.c_str());
+    }
+    return true;
+  }
+
+  // Tasks.
+
+  /// All that it waited for is there. Takes over the queue's pin.
+  void start(task& one) noexcept {
+    if (one.is_claimed()) {
+      one.unpin();
+    } else if (pool_.ending()) {
+      end_task(one, runtime_ended(), false);
+      one.unpin();
+    } else if (!one.wishes || one.wishes->plain) {
+      pool_.push(one);
+    } else if (!refuse_placement(one)) {
+      pool_.push_special(one);
+    }
+  }
+  static failure_ptr runtime_ended() {
+    return failure_ptr::make(cancelled_error("the runtime ended before the task did"));
+  }
+
+  /// See `backend::cancel`.
+  void end_task(task& one, failure_ptr why, bool recursive) noexcept {
+    for (;;) {
+      if (one.settled()) return;
+      if (one.claim()) {
+        retire_claimed(one, std::move(why));
+        return;
+      }
+      if (!one.hold_producer()) return;
+      if (void* const body = one.frame.load(std::memory_order_seq_cst)) {
+        one.settle_failure(std::move(why));
+        frame& running = *static_cast<frame*>(body);
+        stop_body(running);
+        std::vector<task*> children;
+        if (recursive) {
+          running.stops_children = true;
+          children = children_of(running);
+        }
+        one.release_producer();
+        end_all(children);
+        return;
+      }
+      one.release_producer();  // whoever has claimed it is about to begin, or to settle it
+      relax();
+    }
+  }
+  static void stop_body(frame& running) {
+    running.request_stop();
+    if (void* const bed = running.sleeper.load(std::memory_order_seq_cst)) {
+      static_cast<parker*>(bed)->unpark();
+    }
+  }
+  static std::vector<task*> children_of(frame& of) {
+    std::vector<task*> children;
+    of.for_each_child([&](record& child) {
+      if (child.settled()) return;
+      child.pin();
+      children.push_back(static_cast<task*>(&child));
+    });
+    return children;
+  }
+  void end_all(const std::vector<task*>& children) noexcept {
+    for (task* const one : children) {
+      end_task(*one, failure_ptr::make(cancelled_error("the task that submitted it was cancelled")),
+               true);
+      one->unpin();
+    }
+  }
+  /// Those that a stopped body submitted after it was asked to stop.
+  void end_children(frame& of) noexcept override {
+    if (of.stops_children) end_all(children_of(of));
+  }
+
+  void timed_out(record& one) {
+    task& late = static_cast<task&>(one);
+    end_task(late,
+             failure_ptr::make(
+                 timeout_error(body_runner::subject(late) + " did not end within its timeout")),
+             true);
+  }
+
+  // The end.
+
+  void end_everything() noexcept {
+    actors_.end_all();
+    pool_.drain(
+        [this](task& one) {
+          end_task(one, runtime_ended(), false);
+          if (one.function->kind == function_kind::constructor) {
+            actors_.end_unbegun(one);
+          } else {
+            one.unpin();
+          }
+        },
+        [this](call_group& group) { actors_.run_entry(pool_.my_slot(), group); });
+    std::vector<task*> infeasible;
+    {
+      const std::lock_guard lock{infeasible_mutex_};
+      infeasible.swap(infeasible_);
+    }
+    for (task* const one : infeasible) {
+      end_task(*one, runtime_ended(), false);
+      one->unpin();
+    }
+    std::set<record*> promises;
+    {
+      const std::lock_guard lock{promises_mutex_};
+      promises.swap(promises_);
+    }
+    for (record* const one : promises) {
+      one->settle_failure(runtime_ended());
+      one->unpin();
+    }
+  }
+  void warn_of_deaf_bodies() noexcept {
+    pool_.running_bodies([](const function_entry& what) {
+      std::fprintf(
+          stderr,
+          "mobula: the runtime ends and '%s' still runs: it does not look at its stop token; "
+          "waiting for it\n",
+          readable_name(what).c_str());
+    });
+  }
+  void report_post_failures() noexcept {
+    const std::lock_guard lock{log_mutex_};
+    if (post_failures_ == 0) return;
+    std::fprintf(stderr, "mobula: %zu more posted call%s failed\n", post_failures_,
+                 post_failures_ == 1 ? "" : "s");
+    post_failures_ = 0;
+  }
+
+  const std::string_view name_;
+  const std::uint32_t epoch_;
+  const runtime_options options_;
+  const node_info node_;
+  const std::string name_space_;
+  ledger ledger_;
+  mutable pool pool_;
+  const body_runner bodies_;
+  watch watch_;
+  actor_house actors_;
+
+  std::mutex promises_mutex_;
+  std::set<record*> promises_;  ///< open ones, each with a pin
+  std::mutex infeasible_mutex_;
+  std::vector<task*> infeasible_;  ///< with their queues' pins
+  std::set<std::string> warned_;
+  std::mutex log_mutex_;
+  std::size_t post_failures_ = 0;
+  clock::time_point next_log_{};
+};
+
+}  // namespace mobula::detail

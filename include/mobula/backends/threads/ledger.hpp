@@ -1,0 +1,213 @@
+#pragma once
+
+/// Who holds what of the node's resources: CPUs as tokens, the rest exactly, and who waits for it.
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <list>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "mobula/backend/task.hpp"
+#include "mobula/backends/threads/parker.hpp"
+#include "mobula/core/resource_vector.hpp"
+
+namespace mobula::detail {
+
+/// In steps of 0.0001 CPUs.
+inline constexpr std::int64_t one_cpu = resource_amount::steps_per_unit;
+
+/// Invariant: what is held plus what is free is the total, at any time. Nobody ever holds what is
+/// not free.
+///  - Plain tasks (one CPU) take theirs from an atomic number, without a lock.
+///  - Others wait in queues, one per function, which take turns; each is granted all it asks for or
+///  nothing.
+///  - A body that comes back from a blocking call waits for its CPUs before any new work gets them.
+/// Thread safety: all members.
+class ledger {
+ public:
+  /// `gave_back` is called without a lock whenever something may have become possible.
+  explicit ledger(resource_vector total)
+      : total_(std::move(total)), free_(total_), cpus_(total_.cpus().steps()) {
+    free_cpus_.store(cpus_, std::memory_order_relaxed);
+  }
+
+  const resource_vector& total() const noexcept { return total_; }
+
+  // CPUs.
+  [[nodiscard]] bool try_take_cpu(std::int64_t steps) noexcept {
+    std::int64_t free = free_cpus_.load(std::memory_order_relaxed);
+    while (free >= steps) {
+      if (free_cpus_.compare_exchange_weak(free, free - steps, std::memory_order_seq_cst,
+                                           std::memory_order_relaxed)) {
+        return true;
+      }
+    }
+    return false;
+  }
+  /// The caller looks at `contended` afterwards.
+  void give_cpu(std::int64_t steps) noexcept {
+    free_cpus_.fetch_add(steps, std::memory_order_seq_cst);
+  }
+  std::int64_t free_cpu() const noexcept { return free_cpus_.load(std::memory_order_relaxed); }
+  /// Somebody waits for CPUs who goes before new plain tasks.
+  [[nodiscard]] bool contended() const noexcept {
+    return contenders_.load(std::memory_order_seq_cst) != 0;
+  }
+
+  /// For a body that comes back: waits until it has its CPUs again.
+  void take_cpu_again(std::int64_t steps, parker& bed) {
+    if (steps == 0 || try_take_cpu(steps)) return;
+    returning one{steps, &bed};
+    {
+      const std::lock_guard lock{mutex_};
+      returning_.push_back(&one);
+      contenders_.fetch_add(1, std::memory_order_seq_cst);
+      serve_returning();
+    }
+    while (!one.served.load(std::memory_order_acquire)) bed.park();
+  }
+
+  // All kinds.
+  /// Waits in line. Granted ones come out of `grant`.
+  void enqueue(task& one) {
+    const std::lock_guard lock{mutex_};
+    lines_[one.function].push_back(&one);
+    if (lines_[one.function].size() == 1) turns_.push_back(one.function);
+    ++waiting_;
+    waiting_hint_.store(waiting_, std::memory_order_relaxed);
+  }
+  [[nodiscard]] bool has_waiting() const noexcept {
+    return waiting_hint_.load(std::memory_order_relaxed) != 0;
+  }
+
+  /// Serves those who come back, then the lines in turn. Returns the tasks that hold their
+  /// resources now.
+  std::vector<task*> grant() {
+    std::vector<task*> granted;
+    const std::lock_guard lock{mutex_};
+    serve_returning();
+    if (!returning_.empty()) return granted;
+    // Each function has one turn a round; a round without a grant ends it.
+    for (bool progress = true; progress;) {
+      progress = false;
+      for (std::size_t left = turns_.size(); left > 0; --left) {
+        const function_entry* const whose = turns_.front();
+        turns_.pop_front();
+        auto& line = lines_[whose];
+        task& first = *line.front();
+        if (first.is_claimed() || take(first.wishes->resources)) {
+          line.pop_front();
+          --waiting_;
+          granted.push_back(&first);
+          progress = true;
+        }
+        if (line.empty()) {
+          lines_.erase(whose);
+        } else {
+          turns_.push_back(whose);
+        }
+      }
+    }
+    waiting_hint_.store(waiting_, std::memory_order_relaxed);
+    if (reserving_ && (waiting_ == 0 || !granted.empty())) {
+      reserving_ = false;
+      contenders_.fetch_sub(1, std::memory_order_seq_cst);
+    }
+    return granted;
+  }
+  /// New plain tasks hold back until somebody in the lines has been served. Called when waiting
+  /// takes long.
+  void reserve() {
+    const std::lock_guard lock{mutex_};
+    if (reserving_ || waiting_ == 0) return;
+    reserving_ = true;
+    contenders_.fetch_add(1, std::memory_order_seq_cst);
+  }
+  /// Takes everybody out of the lines, at the end.
+  std::vector<task*> drain() {
+    std::vector<task*> all;
+    const std::lock_guard lock{mutex_};
+    for (auto& [whose, line] : lines_) all.insert(all.end(), line.begin(), line.end());
+    lines_.clear();
+    turns_.clear();
+    waiting_ = 0;
+    waiting_hint_.store(0, std::memory_order_relaxed);
+    return all;
+  }
+
+  [[nodiscard]] bool try_take(const resource_vector& what) {
+    const std::lock_guard lock{mutex_};
+    return take(what);
+  }
+  void give(const resource_vector& what) {
+    const std::lock_guard lock{mutex_};
+    free_ += without_cpus(what);
+    free_cpus_.fetch_add(what.cpus().steps(), std::memory_order_seq_cst);
+  }
+  /// Gives back all but the CPUs, which the caller has given back already.
+  void give_but_cpus(const resource_vector& what) {
+    const std::lock_guard lock{mutex_};
+    free_ += without_cpus(what);
+  }
+
+  resource_set available() const {
+    const std::lock_guard lock{mutex_};
+    resource_set set = free_.to_set();
+    set.cpus = resource_amount::from_steps(free_cpus_.load(std::memory_order_seq_cst)).value();
+    return set;
+  }
+
+ private:
+  struct returning {
+    std::int64_t steps;
+    parker* bed;
+    std::atomic<bool> served{false};
+    returning(std::int64_t amount, parker* of) : steps(amount), bed(of) {}
+  };
+
+  static resource_vector without_cpus(resource_vector what) {
+    what -= resource_vector::of_cpus(what.cpus());
+    return what;
+  }
+
+  bool take(const resource_vector& what) {
+    const resource_vector rest = without_cpus(what);
+    if (!rest.fits_in(free_)) return false;
+    if (!try_take_cpu(what.cpus().steps())) return false;
+    free_ -= rest;
+    return true;
+  }
+
+  void serve_returning() {
+    while (!returning_.empty() && try_take_cpu(returning_.front()->steps)) {
+      returning* const one = returning_.front();
+      returning_.pop_front();
+      contenders_.fetch_sub(1, std::memory_order_seq_cst);
+      parker* const bed = one->bed;
+      one->served.store(true, std::memory_order_release);  // the waiter may be gone from here on
+      bed->unpark();
+    }
+  }
+
+  const resource_vector total_;
+  resource_vector free_;  // its CPUs are not kept up to date: see `free_cpus_`
+  const std::int64_t cpus_;
+  alignas(64) std::atomic<std::int64_t> free_cpus_{0};
+  alignas(64) std::atomic<std::int32_t> contenders_{0};
+  std::atomic<std::size_t> waiting_hint_{0};
+
+  mutable std::mutex mutex_;
+  std::deque<returning*> returning_;
+  std::unordered_map<const function_entry*, std::deque<task*>> lines_;
+  std::deque<const function_entry*> turns_;
+  std::size_t waiting_ = 0;
+  bool reserving_ = false;
+};
+
+}  // namespace mobula::detail

@@ -1,0 +1,213 @@
+#pragma once
+
+/// Function identity without registration: every function that a program instantiates is in one
+/// table before `main`.
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <dlfcn.h>
+#include <link.h>
+
+#include "mobula/core/errors.hpp"
+
+namespace mobula {
+class input;
+class output;
+}  // namespace mobula
+
+namespace mobula::detail {
+
+class task;
+
+enum class function_kind : std::uint8_t { task, constructor, call };
+
+/// What is known of a function at run time; one static instance per function and list of stored
+/// argument types. `instance` is the actor a call is made on; a constructor sets it; null for
+/// tasks.
+struct function_entry {
+  /// In one process: takes the arguments where they are and constructs the result in the record.
+  /// `keep` leaves the arguments as they were, for another attempt. Throws what the function
+  /// throws.
+  void (*run)(task& self, void*& instance, bool keep) = nullptr;
+  /// Between processes, on the caller's side: writes the arguments; futures go as attachments.
+  void (*save_arguments)(const task& self, output& to) = nullptr;
+  /// Between processes, on the worker's side: reads the arguments, calls, writes the result.
+  void (*invoke)(void*& instance, input& arguments, output& result) = nullptr;
+  /// Between processes, on the caller's side: constructs the result in the record.
+  void (*load_result)(task& self, input& from) = nullptr;
+  void (*drop_arguments)(task& self) noexcept = nullptr;
+  void (*destroy_instance)(void* instance) noexcept =
+      nullptr;  ///< of the actor's class; null for tasks
+  /// The compiler's own words for the template's arguments; `readable_name` makes a name of it.
+  const char* signature = nullptr;
+  function_kind kind = function_kind::task;
+  bool copyable = true;  ///< the arguments can be copied for another attempt
+};
+
+/// Where a function is, for every process that runs the same program: which module, and the
+/// how-manieth in it. Modules are named by their build-id, so equal names in one program are legal
+/// (two files' functions of internal linkage).
+struct function_id {
+  std::uint64_t module = 0;
+  std::uint32_t index = 0;
+
+  friend bool operator==(const function_id&, const function_id&) = default;
+};
+
+/// "add" of "… [with auto F = add; …]": what stands for the function in names, logs and errors.
+inline std::string readable_name(const function_entry& of) {
+  std::string_view text = of.signature;
+  // g++ writes "with auto Function = add; ", clang "[Function = &add, ". Types in the name may hold
+  // brackets.
+  constexpr std::string_view key = "Function = ";
+  if (const std::size_t at = text.find(key); at != text.npos) text.remove_prefix(at + key.size());
+  int depth = 0;
+  std::size_t end = 0;
+  for (; end < text.size(); ++end) {
+    const char c = text[end];
+    if (c == '(' || c == '<' || c == '{' || c == '[') ++depth;
+    if (c == '>' && end > 0 && text[end - 1] == '-') continue;
+    if (c == ')' || c == '>' || c == '}' || (c == ']' && depth > 0)) {
+      --depth;
+      continue;
+    }
+    if (depth == 0 && (c == ';' || c == ',' || c == ']')) break;
+  }
+  text = text.substr(0, end);
+  if (!text.empty() && text.front() == '&') text.remove_prefix(1);
+  if (text.find("lambda") != text.npos) {
+    // "(lambda at file.cpp:12:3)" and "main()::<lambda(int)>" both say enough; the constructor's
+    // braces do not.
+    if (const std::size_t brace = text.rfind("{}"); brace != text.npos)
+      text = text.substr(0, brace);
+  }
+  return std::string{text};
+}
+
+/// All functions of the process. Filled by static initialisers, before `main`; a module loaded
+/// later adds its own. Thread safety: all members.
+class function_table {
+ public:
+  void add(const function_entry& one) {
+    const std::lock_guard lock{mutex_};
+    entries_.push_back(&one);
+  }
+
+  [[nodiscard]] std::size_t size() const {
+    const std::lock_guard lock{mutex_};
+    return entries_.size();
+  }
+
+  /// Throws `unknown_function_error` where the function is not in the table (its module was
+  /// unloaded).
+  [[nodiscard]] function_id id_of(const function_entry& of) const {
+    const void* const base = module_of(&of);
+    const std::lock_guard lock{mutex_};
+    std::uint32_t index = 0;
+    for (const function_entry* one : entries_) {
+      if (one == &of) return {fingerprint(base), index};
+      if (module_of(one) == base) ++index;
+    }
+    throw unknown_function_error("function '" + readable_name(of) +
+                                 "' is not in this program's function table");
+  }
+
+  /// Throws `unknown_function_error` where no module of this process has that function.
+  [[nodiscard]] const function_entry& find(function_id id) const {
+    const std::lock_guard lock{mutex_};
+    std::uint32_t left = id.index;
+    for (const function_entry* one : entries_) {
+      if (fingerprint(module_of(one)) != id.module) continue;
+      if (left-- == 0) return *one;
+    }
+    throw unknown_function_error("function " + std::to_string(id.index) + " of module " +
+                                 std::to_string(id.module) +
+                                 " is not in this program: the two programs differ");
+  }
+
+ private:
+  static const void* module_of(const function_entry* entry) {
+    Dl_info info{};
+    return dladdr(entry, &info) != 0 ? info.dli_fbase : nullptr;
+  }
+
+  /// FNV-1a over the module's build-id, or over its path where it was linked without one.
+  static std::uint64_t fingerprint(const void* base) {
+    struct search {
+      const void* base;
+      std::uint64_t hash;
+    } wanted{base, 14695981039346656037ULL};
+    dl_iterate_phdr(
+        [](dl_phdr_info* module, std::size_t, void* closure) {
+          auto& found = *static_cast<search*>(closure);
+          if (!contains(*module, found.base)) return 0;
+          if (!hash_build_id(*module, found.hash)) {
+            hash_bytes(module->dlpi_name, std::strlen(module->dlpi_name), found.hash);
+          }
+          return 1;
+        },
+        &wanted);
+    return wanted.hash;
+  }
+
+  static bool contains(const dl_phdr_info& module, const void* address) {
+    const auto wanted = reinterpret_cast<std::uintptr_t>(address);
+    for (int i = 0; i < module.dlpi_phnum; ++i) {
+      const auto& part = module.dlpi_phdr[i];
+      const auto begin = static_cast<std::uintptr_t>(module.dlpi_addr + part.p_vaddr);
+      if (part.p_type == PT_LOAD && wanted >= begin && wanted < begin + part.p_memsz) return true;
+    }
+    return false;
+  }
+
+  static bool hash_build_id(const dl_phdr_info& module, std::uint64_t& hash) {
+    constexpr std::uint32_t gnu_build_id = 3;  // NT_GNU_BUILD_ID
+    for (int i = 0; i < module.dlpi_phnum; ++i) {
+      const auto& part = module.dlpi_phdr[i];
+      if (part.p_type != PT_NOTE) continue;
+      const auto* at = reinterpret_cast<const std::byte*>(module.dlpi_addr + part.p_vaddr);
+      const auto* const end = at + part.p_memsz;
+      while (at + 12 <= end) {
+        std::uint32_t sizes[3];  // of the name, of the content, and the kind
+        std::memcpy(sizes, at, sizeof sizes);
+        const std::byte* const content = at + 12 + ((sizes[0] + 3U) & ~3U);
+        if (sizes[2] == gnu_build_id && sizes[0] == 4 && content + sizes[1] <= end) {
+          hash_bytes(content, sizes[1], hash);
+          return true;
+        }
+        at = content + ((sizes[1] + 3U) & ~3U);
+      }
+    }
+    return false;
+  }
+
+  static void hash_bytes(const void* data, std::size_t size, std::uint64_t& hash) {
+    for (std::size_t i = 0; i < size; ++i) {
+      hash = (hash ^ static_cast<const unsigned char*>(data)[i]) * 1099511628211ULL;
+    }
+  }
+
+  mutable std::mutex mutex_;
+  std::vector<const function_entry*> entries_;
+};
+
+/// One table for the program and its shared libraries, even where they are built with hidden
+/// visibility.
+[[gnu::visibility("default")]] inline function_table& functions() {
+  static auto* const table = new function_table;  // outlives static destructors that still submit
+  return *table;
+}
+
+/// Adds an entry to the table when the program starts.
+struct registrar {
+  explicit registrar(const function_entry& one) { functions().add(one); }
+};
+
+}  // namespace mobula::detail

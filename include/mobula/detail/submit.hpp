@@ -1,0 +1,264 @@
+#pragma once
+
+/// From a call's options and arguments to a submitted task.
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "mobula/backend/backend.hpp"
+#include "mobula/backend/dependencies.hpp"
+#include "mobula/core/options.hpp"
+#include "mobula/core/validate.hpp"
+#include "mobula/detail/arguments.hpp"
+#include "mobula/detail/call_record.hpp"
+#include "mobula/future.hpp"
+
+namespace mobula::detail {
+
+/// The parameter list against which the arguments are checked: the function's own, or one that
+/// takes what it is given.
+template <class Known, std::size_t Count>
+struct parameters_for {
+  template <std::size_t>
+  using any = any_parameter;
+  template <class Indices>
+  struct make;
+  template <std::size_t... Indices>
+  struct make<std::index_sequence<Indices...>> {
+    using type = type_list<any<Indices>...>;
+  };
+  using type = typename make<std::make_index_sequence<Count>>::type;
+};
+template <class Known, std::size_t Count>
+requires Known::known struct parameters_for<Known, Count> {
+  using type = typename Known::parameters;
+};
+
+template <class T>
+inline constexpr bool is_pointer_parameter = std::is_pointer_v<std::remove_cvref_t<T>>;
+
+/// Everything that is known of a call before the program runs. Each check is one sentence; after
+/// the first that fails nothing more is instantiated.
+template <class Policy, class Parameters, class... Arguments>
+struct call_shape {
+  static constexpr bool right_count = false;
+  static constexpr bool ok = false;
+};
+template <class Policy, class... Parameters, class... Arguments>
+requires(sizeof...(Parameters) ==
+         sizeof...(Arguments)) struct call_shape<Policy, type_list<Parameters...>, Arguments...> {
+  static constexpr bool right_count = true;
+  static constexpr bool no_pointers = !(is_pointer_parameter<Parameters> || ...);
+  static constexpr bool arguments_fit = [] {
+    if constexpr (no_pointers) {
+      return !(std::is_void_v<stored_t<Parameters, Arguments>> || ...);
+    } else {
+      return false;
+    }
+  }();
+  static constexpr bool callable = [] {
+    if constexpr (arguments_fit) {
+      return Policy::template takes<decltype(pass<Parameters>(
+          std::declval<stored_t<Parameters, Arguments>&>(), false))...>;
+    } else {
+      return false;
+    }
+  }();
+  static constexpr bool returns_value = [] {
+    if constexpr (callable) {
+      using result = typename Policy::template result<decltype(pass<Parameters>(
+          std::declval<stored_t<Parameters, Arguments>&>(), false))...>;
+      return !std::is_reference_v<result> && !std::is_pointer_v<result>;
+    } else {
+      return false;
+    }
+  }();
+  static constexpr bool ok = callable && returns_value;
+};
+
+template <class Policy, class... Arguments>
+using shape_of =
+    call_shape<Policy, typename parameters_for<typename Policy::known, sizeof...(Arguments)>::type,
+               Arguments...>;
+
+template <class Policy, class... Arguments>
+constexpr void check_call() {
+  using shape = shape_of<Policy, Arguments...>;
+  static_assert(shape::right_count, "mobula: the number of arguments is not the function's");
+  if constexpr (shape::right_count) {
+    static_assert(shape::no_pointers,
+                  "mobula: a parameter of the function is a pointer, which can't be sent: take the "
+                  "value, or std::string for text");
+    if constexpr (shape::no_pointers) {
+      static_assert(
+          shape::arguments_fit,
+          "mobula: an argument has a type that the function's parameter can't be made of");
+      if constexpr (shape::arguments_fit) {
+        static_assert(shape::callable, "mobula: the function can't be called with these arguments");
+        if constexpr (shape::callable) {
+          static_assert(
+              shape::returns_value,
+              "mobula: the function returns a reference or a pointer, which can't be sent: "
+              "return the value");
+        }
+      }
+    }
+  }
+}
+
+/// Of a stored argument: the type that goes through bytes.
+template <class Stored>
+struct sent_type {
+  using type = Stored;
+};
+template <class T>
+struct sent_type<resolved<T>> {
+  using type = T;
+};
+template <class T>
+struct sent_type<gathered<T>> {
+  using type = std::vector<T>;
+};
+
+template <class Policy, class Parameters, class... Arguments>
+struct record_for;
+template <class Policy, class... Parameters, class... Arguments>
+struct record_for<Policy, type_list<Parameters...>, Arguments...> {
+  using record = call_record<Policy, type_list<Parameters...>, stored_t<Parameters, Arguments>...>;
+  using entry = call_entry<
+      Policy, type_list<Parameters...>,
+      type_list<scheme_tag<typename sent_type<stored_t<Parameters, Arguments>>::type>...>,
+      stored_t<Parameters, Arguments>...>;
+  static constexpr void check_types() {
+    (check_sendable<typename sent_type<stored_t<Parameters, Arguments>>::type>(), ...);
+    if constexpr (!std::is_void_v<typename record::result>) {
+      check_sendable<typename record::result>();
+    }
+  }
+};
+template <class Policy, class... Arguments>
+using record_for_call =
+    record_for<Policy, typename parameters_for<typename Policy::known, sizeof...(Arguments)>::type,
+               Arguments...>;
+
+/// `void` where the call is wrong, so that one message is all.
+template <class Policy, class... Arguments>
+constexpr auto result_type() {
+  if constexpr (shape_of<Policy, Arguments...>::ok) {
+    return std::type_identity<typename record_for_call<Policy, Arguments...>::record::result>{};
+  } else {
+    return std::type_identity<void>{};
+  }
+}
+template <class Policy, class... Arguments>
+using result_of_call = typename decltype(result_type<Policy, Arguments...>())::type;
+
+/// Links the objects of the arguments and of `.after`. While it links the task is claimed: a
+/// failing edge only counts down, and the arguments, whose handles keep the targets, stay.
+template <class Record>
+void link_all(Record& made) {
+  std::size_t count = Record::fixed_dependencies;
+  const std::size_t after = made.wishes ? made.wishes->after_count : 0;
+  dependency* edges = made.own_dependencies().data();
+  if constexpr (Record::varying_dependencies) {
+    count = 0;
+    made.for_each_argument_object([&](record&) { ++count; });
+  }
+  if (count + after == 0) return;
+  if (Record::varying_dependencies || after != 0) {
+    made.make_wishes().dependencies = std::make_unique<dependency[]>(count + after);
+    edges = made.wishes->dependencies.get();
+  }
+  static_cast<void>(made.claim());
+  made.dependencies = edges;
+  made.dependency_count = static_cast<std::uint32_t>(count + after);
+  dependency* next = edges;
+  const auto link = [&](record& target) { link_dependency(made, *next++, target); };
+  made.for_each_argument_object(link);
+  for (std::size_t i = 0; i < after; ++i) link(*made.wishes->after[i]);
+  made.unclaim();
+  // What failed before the claim was given back has found it taken.
+  for (std::uint32_t i = 0; i < made.dependency_count; ++i) {
+    if (failure* cause = edges[i].target->failed()) {
+      failure_ptr why = failure_ptr::share(cause);
+      if (made.claim()) retire_claimed(made, std::move(why));
+      return;
+    }
+  }
+}
+
+/// For a task that was made and could not be submitted: its queue's pin goes when its last edge has
+/// fired.
+inline void discard(task& unsubmitted) noexcept {
+  if (unsubmitted.claim()) {
+    unsubmitted.function->drop_arguments(unsubmitted);
+    unsubmitted.end_producing();
+  }
+  if (frame::current != nullptr) unsubmitted.unpin();
+  release_blocker(unsubmitted);
+}
+
+/// Hands the task to its backend; the caller keeps the handle. The running body becomes its parent.
+inline void submit(backend& host, task& made) {
+  try {
+    host.submit(made);
+  } catch (...) {
+    discard(made);
+    throw;
+  }
+  if (frame::current != nullptr) frame::current->adopt(made);
+}
+
+/// Makes the record of a call. `prepare(task&)` adds wishes and the actor before anything is
+/// linked.
+template <class Policy, class Prepare, class... Arguments>
+record_ptr make_call(Prepare prepare, Arguments&&... arguments) {
+  using made_for = record_for_call<Policy, Arguments...>;
+  using made_record = typename made_for::record;
+  made_for::check_types();
+  const function_entry& entry = made_for::entry::entry;
+  static_cast<void>(
+      &made_for::entry::enrolled);  // odr-used, so that it is in the table before main
+  auto* const raw =
+      new made_record(the_runtime.epoch.load(std::memory_order_relaxed), entry,
+                      frame::current != nullptr, std::forward<Arguments>(arguments)...);
+  record_ptr made = record_ptr::adopt(raw);
+  try {
+    prepare(*raw);
+    if constexpr (made_record::fixed_dependencies != 0 || made_record::varying_dependencies) {
+      link_all(*raw);
+    } else {
+      if (raw->wishes && raw->wishes->after_count != 0) link_all(*raw);
+    }
+  } catch (...) {
+    discard(*raw);
+    throw;
+  }
+  return made;
+}
+
+inline void take_after(call_wishes& into, const std::vector<any_future>& after) {
+  if (after.empty()) return;
+  into.after = std::make_unique<record_ptr[]>(after.size());
+  for (const any_future& one : after) {
+    if (!one.valid()) throw std::logic_error(".after: a future in the list is empty");
+    require_backend(".after", one.state()->epoch());
+    into.after[into.after_count++] = one.state();
+  }
+}
+
+inline void refuse_retry_of_moves(const task& of, const char* field) {
+  if (!of.function->copyable) {
+    throw std::invalid_argument(
+        std::string{field} + ": '" + of.name() +
+        "' has an argument that can't be copied, so it can't be tried again");
+  }
+}
+
+}  // namespace mobula::detail

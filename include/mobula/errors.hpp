@@ -1,0 +1,5 @@
+#pragma once
+
+/// Every class of error that Mobula throws.
+
+#include "mobula/core/errors.hpp"

@@ -1,0 +1,158 @@
+#pragma once
+
+/// A future's other end, held by hand.
+
+#include <atomic>
+#include <exception>
+#include <memory>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "mobula/core/body_failure.hpp"
+#include "mobula/detail/arguments.hpp"
+#include "mobula/detail/value_record.hpp"
+#include "mobula/future.hpp"
+#include "mobula/serialization/serializer.hpp"
+
+namespace mobula {
+
+namespace detail {
+
+/// What the copies of a promise share. The record is settled at the latest when the last of them
+/// goes.
+class promise_state {
+ public:
+  explicit promise_state(record_ptr target) : target_(std::move(target)) {
+    require_backend("promise").open_promise(*target_);
+  }
+  promise_state(const promise_state&) = delete;
+  promise_state& operator=(const promise_state&) = delete;
+  ~promise_state() {
+    if (target_->claim()) {
+      close(failure_ptr::make(
+          broken_promise_error("promise: every handle to it is gone and none fulfilled it")));
+    }
+  }
+
+  const record_ptr& target() const noexcept { return target_; }
+
+  /// For one caller only. Throws `std::logic_error` for the others.
+  backend& claim(const char* call) {
+    backend& host = require_backend(call, target_->epoch());
+    if (!target_->claim()) {
+      throw std::logic_error(std::string{call} + ": the promise is fulfilled already");
+    }
+    return host;
+  }
+  void close(failure_ptr why) noexcept {
+    target_->settle_failure(std::move(why));
+    finish();
+  }
+  void finish() noexcept {
+    backend* const host = the_runtime.host.load(std::memory_order_acquire);
+    if (host != nullptr && the_runtime.epoch.load(std::memory_order_relaxed) == target_->epoch()) {
+      host->close_promise(*target_);
+    }
+    target_->end_producing();
+  }
+
+ private:
+  record_ptr target_;
+};
+
+}  // namespace detail
+
+/// A copyable handle to an object that somebody will fulfil: here, in a task or in an actor that it
+/// was sent to. When every handle to an unfulfilled one is gone, its future throws
+/// `broken_promise_error`. Making one without a runtime is `std::logic_error`. Thread safety: like
+/// `std::shared_ptr`; of several that fulfil it one wins and the others get `std::logic_error`.
+template <class T>
+class promise {
+ public:
+  using value_type = T;
+
+  promise() {
+    const std::uint32_t epoch = detail::the_runtime.epoch.load(std::memory_order_relaxed);
+    detail::require_backend("promise");
+    state_ = std::make_shared<detail::promise_state>(
+        detail::make_pending<T>(epoch, detail::promise_record));
+  }
+  /// For Mobula's own parts.
+  explicit promise(std::shared_ptr<detail::promise_state> state) noexcept
+      : state_(std::move(state)) {}
+
+  /// As often as wanted; all are the same future.
+  future<T> get_future() const { return future<T>{require("get_future").target()}; }
+
+  /// Throws `std::logic_error` where it is fulfilled already.
+  template <class Value = T>
+  requires(!std::is_void_v<T> &&
+           std::is_convertible_v<Value, T>) void set_value(Value&& value) const {
+    detail::promise_state& state = require("set_value");
+    detail::backend& host = detail::require_backend("set_value", state.target()->epoch());
+    // Made and sent before the promise is claimed, so that a value that can't be made leaves it as
+    // it was.
+    const detail::record_ptr made =
+        host.put(detail::make_ready<T>(state.target()->epoch(), std::forward<Value>(value)));
+    state.claim("set_value");
+    detail::record& target = *state.target();
+    ::new (target.value()) T(std::move(detail::value_of<T>(*made)));
+    if (!target.settle_value()) detail::value_of<T>(target).~T();  // it was cancelled before
+    state.finish();
+  }
+  void set_value() const requires std::is_void_v<T> {
+    detail::promise_state& state = require("set_value");
+    state.claim("set_value");
+    state.target()->settle_value();
+    state.finish();
+  }
+
+  /// Read back as `task_error`, or as what it is where it is one of Mobula's errors. Throws
+  /// `std::invalid_argument` for a null pointer, `std::logic_error` where the promise is fulfilled
+  /// already.
+  void set_exception(const std::exception_ptr& cause) const {
+    if (cause == nullptr) throw std::invalid_argument("set_exception: the exception is null");
+    detail::promise_state& state = require("set_exception");
+    detail::backend& host = detail::require_backend("set_exception", state.target()->epoch());
+    detail::failure_ptr why;
+    try {
+      std::rethrow_exception(cause);
+    } catch (...) {
+      why = detail::failure_of_current_exception("a promise", "promise", host.this_node().name);
+    }
+    state.claim("set_exception");
+    state.close(std::move(why));
+  }
+
+  friend bool operator==(const promise&, const promise&) noexcept = default;
+
+  const std::shared_ptr<detail::promise_state>& state() const noexcept { return state_; }
+
+ private:
+  detail::promise_state& require(const char* call) const {
+    if (!state_) throw std::logic_error(std::string{call} + ": the promise was moved away");
+    return *state_;
+  }
+
+  std::shared_ptr<detail::promise_state> state_;
+};
+
+/// A promise in a value travels as a handle.
+template <class T>
+struct serializer<promise<T>> {
+  static void save(const promise<T>& value, output& to) {
+    to.number(to.attach({detail::promise_attachment, value.state()}));
+  }
+  static promise<T> load(input& from) {
+    const attachment& sent = from.attachment(from.number<std::uint32_t>());
+    if (sent.kind != detail::promise_attachment) {
+      throw serialization_error("promise: the message has something else in its place");
+    }
+    return promise<T>{std::static_pointer_cast<detail::promise_state>(sent.handle)};
+  }
+};
+
+}  // namespace mobula

@@ -1,0 +1,109 @@
+#pragma once
+
+/// The runtime: chosen and started at the beginning of a program, ended with its scope.
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "mobula/backend/backend.hpp"
+#include "mobula/core/config.hpp"
+#include "mobula/core/near_miss.hpp"
+#include "mobula/core/options.hpp"
+#include "mobula/core/validate.hpp"
+
+namespace mobula {
+
+namespace detail {
+
+/// All that SPEC names; which of them a program has depends on what it includes.
+inline constexpr std::array<std::string_view, 5> backend_names{"threads", "loopback", "processes",
+                                                               "cluster", "simulation"};
+
+[[noreturn]] inline void throw_backend_missing(const std::string& wanted) {
+  for (const std::string_view name : backend_names) {
+    if (name != wanted) continue;
+    throw std::invalid_argument("backend '" + wanted +
+                                "' is not in this program: include <mobula/backends/" + wanted +
+                                ".hpp> next to main");
+  }
+  std::string text = "backend '" + wanted + "' does not exist";
+  const std::vector<std::string_view> known(backend_names.begin(), backend_names.end());
+  if (const auto near = near_miss(wanted, known); !near.empty()) {
+    text += "; did you mean '" + std::string{near} + "'?";
+  }
+  throw std::invalid_argument(text);
+}
+
+inline const backend_factory& find_backend(const std::string& wanted) {
+  for (auto* at = backend_factories.load(); at != nullptr; at = at->next) {
+    if (at->name == wanted) return *at;
+  }
+  throw_backend_missing(wanted);
+}
+
+}  // namespace detail
+
+/// Current for the process from its construction to its destruction. One lives at a time; those
+/// after one another are independent. The destructor cancels what is queued, asks what runs to stop
+/// and waits for it.
+///
+///   int main(int argc, char** argv) {
+///     mobula::runtime runtime{argc, argv};  // --mobula-backend=… chooses; our flags leave argv
+///
+/// Throws `std::logic_error` where one lives already, `std::invalid_argument` for a bad option,
+/// flag or variable or for a backend that the program does not include. Command line beats
+/// environment beats options.
+class runtime {
+ public:
+  runtime() : runtime(runtime_options{}) {}
+  explicit runtime(runtime_options options) { start(resolve(std::move(options))); }
+  runtime(int& argc, char** argv) : runtime(argc, argv, runtime_options{}) {}
+  runtime(int& argc, char** argv, runtime_options options) {
+    start(resolve(argc, argv, std::move(options)));
+  }
+  runtime(const runtime&) = delete;
+  runtime& operator=(const runtime&) = delete;
+  ~runtime() {
+    host_->shutdown();
+    detail::the_runtime.epoch.store(0, std::memory_order_release);
+    detail::the_runtime.host.store(nullptr, std::memory_order_release);
+  }
+
+  /// The backend's name: `threads`, `loopback` and so on.
+  std::string_view backend() const noexcept { return host_->name(); }
+
+ private:
+  void start(runtime_options options) {
+    if (options.backend.empty()) options.backend = options.address.empty() ? "threads" : "cluster";
+    const detail::backend_factory& factory = detail::find_backend(options.backend);
+    // One at a time starts: the place is taken before anything is made.
+    static std::atomic<std::uint32_t> runtimes_made{0};
+    static std::atomic<bool> taken{false};
+    if (taken.exchange(true)) {
+      throw std::logic_error("runtime: another runtime lives in this process; end it first");
+    }
+    place_.taken = &taken;
+    const std::uint32_t epoch = ++runtimes_made;
+    host_ = factory.make(options, epoch);
+    detail::the_runtime.epoch.store(epoch, std::memory_order_release);
+    detail::the_runtime.host.store(host_.get(), std::memory_order_release);
+  }
+
+  struct place {
+    std::atomic<bool>* taken = nullptr;
+    ~place() {
+      if (taken != nullptr) taken->store(false);
+    }
+  };
+  place place_;  // given back after the host is gone
+  std::unique_ptr<detail::backend> host_;
+};
+
+}  // namespace mobula
