@@ -15,8 +15,10 @@ TEST_CASE("files that choose differently have different tags and keep their code
   CHECK(cereal.tag != boost.tag);
   REQUIRE(cereal.back.size() == 1);
   REQUIRE(boost.back.size() == 1);
-  CHECK(cereal.back[0].b == "one");
-  CHECK(boost.back[0].b == "one");
+  CHECK_THAT(cereal.back[0].written_by, Catch::Matchers::Contains("cereal_output"));
+  CHECK_THAT(cereal.back[0].read_by, Catch::Matchers::Contains("cereal_input"));
+  CHECK_THAT(boost.back[0].written_by, Catch::Matchers::Contains("boost_output"));
+  CHECK_THAT(boost.back[0].read_by, Catch::Matchers::Contains("boost_input"));
 }
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <typeindex>
+#include <typeinfo>
 #include <vector>
 
 #include "mobula/serialization/message.hpp"
@@ -11,10 +12,14 @@
 struct two_choices {
   int a = 0;
   std::string b;
+  /// The archives that wrote and read this value.
+  std::string written_by, read_by;
   template <class Archive>
   void serialize(Archive& archive, const unsigned int) {
-    archive& a;
-    archive& b;
+    archive& a& b;
+    if constexpr (Archive::is_saving::value) written_by = typeid(Archive).name();
+    archive& written_by;
+    read_by = typeid(Archive).name();
   }
 };
 

@@ -7,7 +7,7 @@
 
 one_choice choice_with_boost() {
   using type = std::vector<two_choices>;
-  mobula::message sent = mobula::to_message(type{{1, "one"}});
+  mobula::message sent = mobula::to_message(type{{1, "one", "", ""}});
   type back = mobula::from_message<type>(sent);
   return {typeid(mobula::scheme_tag<type>), std::move(sent), std::move(back)};
 }

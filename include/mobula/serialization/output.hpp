@@ -47,6 +47,8 @@ class output {
   void write(const void* data, std::size_t size) {
     if (size == 0) return;
     const auto* first = static_cast<const std::byte*>(data);
+    // One allocation for the arguments of an ordinary call, not one for each doubling.
+    if (message_.bytes.capacity() == 0) message_.bytes.reserve(size + first_bytes);
     message_.bytes.insert(message_.bytes.end(), first, first + size);
   }
 
@@ -146,6 +148,8 @@ class output {
  private:
   template <class Helper>
   static inline const char helper_key = 0;
+
+  static constexpr std::size_t first_bytes = 64;
 
   [[noreturn]] static void too_deep() {
     throw serialization_error(

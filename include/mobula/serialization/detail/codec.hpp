@@ -64,6 +64,10 @@ constexpr std::size_t bytes_min() {
   }
 }
 
+/// A constant, not a call: two files that choose differently would share the function.
+template <class T>
+inline constexpr std::size_t least_bytes = bytes_min<T>();
+
 /// Refuses, where it is written, a container that could not be read back: too many elements without
 /// a byte.
 inline void check_elements(const output& out, std::size_t start, std::size_t elements) {
@@ -106,7 +110,7 @@ decltype(auto) with_flat_bytes(input& in, Use&& use) {
   }
 }
 
-template <class T>
+template <class T, class Tag = scheme_tag<T>>
 void load_into(input& in, T& value) {
   if constexpr (!std::is_array_v<T>) {
     value = serialization::load<T>(in);
@@ -117,25 +121,25 @@ void load_into(input& in, T& value) {
   }
 }
 
-template <class T, class... M>
+template <class T, class Tag, class... M>
 T load_members(input& in, type_list<M...>) {
   // Braces read the members in their order. They also make what can't be assigned or moved.
   return T{serialization::load<std::remove_cv_t<M>>(in)...};
 }
 
-template <class T>
+template <class T, class Tag>
 T load_aggregate(input& in) {
   if constexpr (any_array(members_of<T>{})) {
     T value{};
     detail::visit(value, [&](auto&... member) { (detail::load_into(in, member), ...); });
     return value;
   } else {
-    return load_members<T>(in, members_of<T>{});
+    return load_members<T, Tag>(in, members_of<T>{});
   }
 }
 
 /// The types of the standard library: `save(const T&, output&)` and `T load(input&)`.
-template <class T, standard_kind Kind = standard_kind_of<T>>
+template <class T, standard_kind Kind, class Tag>
 struct standard_codec;
 
 }  // namespace detail
@@ -150,7 +154,7 @@ void save(output& out, const T& value) {
     const output::nested level(out);
     serializer<T>::save(value, out);
   } else if constexpr (Tag::how == scheme::standard) {
-    detail::standard_codec<T>::save(value, out);
+    detail::standard_codec<T, detail::standard_kind_of<T>, Tag>::save(value, out);
   } else if constexpr (Tag::how == scheme::array) {
     for (const auto& element : value) serialization::save(out, element);
   } else if constexpr (Tag::how == scheme::cereal) {
@@ -177,7 +181,7 @@ T load(input& in) {
     const input::nested level(in);
     return serializer<T>::load(in);
   } else if constexpr (Tag::how == scheme::standard) {
-    return detail::standard_codec<T>::load(in);
+    return detail::standard_codec<T, detail::standard_kind_of<T>, Tag>::load(in);
   } else if constexpr (Tag::how == scheme::cereal) {
     const input::nested level(in);
     return detail::cereal_codec<T>::load(in);
@@ -186,7 +190,7 @@ T load(input& in) {
     return detail::boost_codec<T>::load(in);
   } else {
     static_assert(Tag::how == scheme::aggregate, "mobula: C arrays are read by load_into");
-    return detail::load_aggregate<T>(in);
+    return detail::load_aggregate<T, Tag>(in);
   }
 }
 

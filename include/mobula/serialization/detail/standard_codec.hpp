@@ -17,8 +17,8 @@
 
 namespace mobula::serialization::detail {
 
-template <class T>
-struct standard_codec<T, standard_kind::string> {
+template <class T, class Tag>
+struct standard_codec<T, standard_kind::string, Tag> {
   using element = typename T::value_type;
   static void save(const T& value, output& out) {
     save_contiguous(out, value.data(), value.size());
@@ -38,8 +38,8 @@ struct standard_codec<T, standard_kind::string> {
   }
 };
 
-template <class T>
-struct standard_codec<T, standard_kind::vector> {
+template <class T, class Tag>
+struct standard_codec<T, standard_kind::vector, Tag> {
   using element = typename T::value_type;
   static void save(const T& value, output& out) {
     if constexpr (flat<element>) {
@@ -49,7 +49,7 @@ struct standard_codec<T, standard_kind::vector> {
       out.size(value.size());
       const std::size_t start = out.written();
       for (const element& next : value) serialization::save(out, next);
-      if constexpr (bytes_min<element>() == 0) check_elements(out, start, value.size());
+      if constexpr (least_bytes<element> == 0) check_elements(out, start, value.size());
     }
   }
   static T load(input& in) {
@@ -64,7 +64,7 @@ struct standard_codec<T, standard_kind::vector> {
       }
     } else {
       const input::nested level(in);
-      const std::size_t count = in.size(bytes_min<element>());
+      const std::size_t count = in.size(least_bytes<element>);
       // Elements may be larger here than in the message, so no more is reserved than the message
       // itself takes.
       value.reserve(std::min(count, in.remaining() / sizeof(element) + 1));
@@ -97,8 +97,8 @@ void load_bits(T& value, std::size_t count, input& in) {
   }
 }
 
-template <class T>
-struct standard_codec<T, standard_kind::bit_vector> {
+template <class T, class Tag>
+struct standard_codec<T, standard_kind::bit_vector, Tag> {
   static void save(const T& value, output& out) {
     out.size(value.size());
     save_bits(value, value.size(), out);
@@ -115,8 +115,8 @@ struct standard_codec<T, standard_kind::bit_vector> {
   }
 };
 
-template <class T>
-struct standard_codec<T, standard_kind::bit_set> {
+template <class T, class Tag>
+struct standard_codec<T, standard_kind::bit_set, Tag> {
   static void save(const T& value, output& out) { save_bits(value, value.size(), out); }
   static T load(input& in) {
     T value;
@@ -125,8 +125,8 @@ struct standard_codec<T, standard_kind::bit_set> {
   }
 };
 
-template <class T>
-struct standard_codec<T, standard_kind::array> {
+template <class T, class Tag>
+struct standard_codec<T, standard_kind::array, Tag> {
   using element = typename T::value_type;
   static void save(const T& value, output& out) {
     for (const element& next : value) serialization::save(out, next);
@@ -148,8 +148,8 @@ struct standard_codec<T, standard_kind::array> {
   }
 };
 
-template <class T>
-struct standard_codec<T, standard_kind::pair> {
+template <class T, class Tag>
+struct standard_codec<T, standard_kind::pair, Tag> {
   using first = std::remove_cv_t<typename T::first_type>;
   using second = std::remove_cv_t<typename T::second_type>;
   static void save(const T& value, output& out) {
@@ -161,8 +161,8 @@ struct standard_codec<T, standard_kind::pair> {
   }
 };
 
-template <class... E>
-struct standard_codec<std::tuple<E...>, standard_kind::tuple> {
+template <class... E, class Tag>
+struct standard_codec<std::tuple<E...>, standard_kind::tuple, Tag> {
   using type = std::tuple<E...>;
   static void save(const type& value, output& out) {
     std::apply([&](const auto&... element) { (serialization::save(out, element), ...); }, value);
@@ -182,8 +182,8 @@ inline void save_presence(output& out, bool present) {
   out.number(static_cast<unsigned char>(present));
 }
 
-template <class T>
-struct standard_codec<T, standard_kind::optional> {
+template <class T, class Tag>
+struct standard_codec<T, standard_kind::optional, Tag> {
   using element = std::remove_cv_t<typename T::value_type>;
   static void save(const T& value, output& out) {
     const output::nested level(out);
@@ -197,8 +197,8 @@ struct standard_codec<T, standard_kind::optional> {
   }
 };
 
-template <class... E>
-struct standard_codec<std::variant<E...>, standard_kind::variant> {
+template <class... E, class Tag>
+struct standard_codec<std::variant<E...>, standard_kind::variant, Tag> {
   using type = std::variant<E...>;
   static void save(const type& value, output& out) {
     if (value.valueless_by_exception()) {
@@ -228,8 +228,8 @@ struct standard_codec<std::variant<E...>, standard_kind::variant> {
 /// A pointer is sent as what it points to, each one for itself: two that shared an object have one
 /// each afterwards. One to a base class would arrive as the base alone, so it is refused when it is
 /// written.
-template <class T>
-struct standard_codec<T, standard_kind::unique_pointer> {
+template <class T, class Tag>
+struct standard_codec<T, standard_kind::unique_pointer, Tag> {
   using element = std::remove_cv_t<typename T::element_type>;
   static void save(const T& value, output& out) {
     const output::nested level(out);
@@ -251,31 +251,31 @@ struct standard_codec<T, standard_kind::unique_pointer> {
     return T(new element(serialization::load<element>(in)));
   }
 };
-template <class T>
-struct standard_codec<T, standard_kind::shared_pointer>
-    : standard_codec<T, standard_kind::unique_pointer> {};
+template <class T, class Tag>
+struct standard_codec<T, standard_kind::shared_pointer, Tag>
+    : standard_codec<T, standard_kind::unique_pointer, Tag> {};
 
-template <class T>
-struct standard_codec<T, standard_kind::list> {
+template <class T, class Tag>
+struct standard_codec<T, standard_kind::list, Tag> {
   using element = typename T::value_type;
   static void save(const T& value, output& out) {
     const output::nested level(out);
     out.size(value.size());
     const std::size_t start = out.written();
     for (const element& next : value) serialization::save(out, next);
-    if constexpr (bytes_min<element>() == 0) check_elements(out, start, value.size());
+    if constexpr (least_bytes<element> == 0) check_elements(out, start, value.size());
   }
   static T load(input& in) {
     const input::nested level(in);
-    const std::size_t count = in.size(bytes_min<element>());
+    const std::size_t count = in.size(least_bytes<element>);
     T value;
     for (std::size_t i = 0; i != count; ++i) value.push_back(serialization::load<element>(in));
     return value;
   }
 };
 
-template <class T>
-struct standard_codec<T, standard_kind::forward_list> {
+template <class T, class Tag>
+struct standard_codec<T, standard_kind::forward_list, Tag> {
   using element = typename T::value_type;
   static void save(const T& value, output& out) {
     const output::nested level(out);
@@ -284,11 +284,11 @@ struct standard_codec<T, standard_kind::forward_list> {
     out.size(count);
     const std::size_t start = out.written();
     for (const element& next : value) serialization::save(out, next);
-    if constexpr (bytes_min<element>() == 0) check_elements(out, start, count);
+    if constexpr (least_bytes<element> == 0) check_elements(out, start, count);
   }
   static T load(input& in) {
     const input::nested level(in);
-    const std::size_t count = in.size(bytes_min<element>());
+    const std::size_t count = in.size(least_bytes<element>);
     T value;
     auto last = value.before_begin();
     for (std::size_t i = 0; i != count; ++i) {
@@ -300,15 +300,15 @@ struct standard_codec<T, standard_kind::forward_list> {
 
 /// Elements are inserted again, so the reader's order and hash count, and of equal ones in a
 /// message one remains.
-template <class T>
-struct standard_codec<T, standard_kind::set> {
+template <class T, class Tag>
+struct standard_codec<T, standard_kind::set, Tag> {
   using element = typename T::key_type;
   static void save(const T& value, output& out) {
-    standard_codec<T, standard_kind::list>::save(value, out);
+    standard_codec<T, standard_kind::list, Tag>::save(value, out);
   }
   static T load(input& in) {
     const input::nested level(in);
-    const std::size_t count = in.size(bytes_min<element>());
+    const std::size_t count = in.size(least_bytes<element>);
     T value;
     for (std::size_t i = 0; i != count; ++i) {
       value.emplace_hint(value.end(), serialization::load<element>(in));
@@ -317,11 +317,11 @@ struct standard_codec<T, standard_kind::set> {
   }
 };
 
-template <class T>
-struct standard_codec<T, standard_kind::map> {
+template <class T, class Tag>
+struct standard_codec<T, standard_kind::map, Tag> {
   using key = typename T::key_type;
   using mapped = typename T::mapped_type;
-  static constexpr std::size_t entry_bytes_min = bytes_min<key>() + bytes_min<mapped>();
+  static constexpr std::size_t entry_bytes_min = least_bytes<key> + least_bytes<mapped>;
   static void save(const T& value, output& out) {
     const output::nested level(out);
     out.size(value.size());
@@ -344,22 +344,22 @@ struct standard_codec<T, standard_kind::map> {
   }
 };
 
-template <class T>
-struct standard_codec<T, standard_kind::duration> {
+template <class T, class Tag>
+struct standard_codec<T, standard_kind::duration, Tag> {
   static void save(const T& value, output& out) { serialization::save(out, value.count()); }
   static T load(input& in) { return T(serialization::load<typename T::rep>(in)); }
 };
 
-template <class T>
-struct standard_codec<T, standard_kind::time_point> {
+template <class T, class Tag>
+struct standard_codec<T, standard_kind::time_point, Tag> {
   static void save(const T& value, output& out) {
     serialization::save(out, value.time_since_epoch());
   }
   static T load(input& in) { return T(serialization::load<typename T::duration>(in)); }
 };
 
-template <class T>
-struct standard_codec<T, standard_kind::complex> {
+template <class T, class Tag>
+struct standard_codec<T, standard_kind::complex, Tag> {
   using part = typename T::value_type;
   static void save(const T& value, output& out) {
     serialization::save(out, value.real());
@@ -371,8 +371,8 @@ struct standard_codec<T, standard_kind::complex> {
   }
 };
 
-template <class T>
-struct standard_codec<T, standard_kind::path> {
+template <class T, class Tag>
+struct standard_codec<T, standard_kind::path, Tag> {
   using string = typename T::string_type;
   static void save(const T& value, output& out) { serialization::save(out, value.native()); }
   static T load(input& in) { return T(serialization::load<string>(in)); }
