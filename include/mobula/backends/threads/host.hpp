@@ -166,7 +166,7 @@ class threads_host final : public backend, private pool_client, private actor_cl
     bool warned = false;
     for (;;) {
       end_everything();
-      if (pool_.running_bodies([](const function_entry&) {}) == 0 && actors_.none_left()) break;
+      if (pool_.busy([](const function_entry&) {}) == 0 && actors_.none_left()) break;
       if (!warned && clock::now() >= grace_end) {
         warned = true;
         warn_of_deaf_bodies();
@@ -401,7 +401,7 @@ class threads_host final : public backend, private pool_client, private actor_cl
     }
   }
   void warn_of_deaf_bodies() noexcept {
-    pool_.running_bodies([](const function_entry& what) {
+    pool_.busy([](const function_entry& what) {
       std::fprintf(
           stderr,
           "mobula: the runtime ends and '%s' still runs: it does not look at its stop token; "

@@ -48,6 +48,7 @@ struct worker_slot {
   std::atomic<std::uint32_t> bodies{0};                 ///< on the thread's stack
   std::atomic<std::uint32_t> taken{0};                  ///< how many works it began; for the watch
   std::atomic<bool> in_use{false};
+  std::atomic<bool> idle{false};     ///< it stands in the crew's list of sleepers
   worker_slot* next = nullptr;       ///< in the pool's list of slots
   worker_slot* next_idle = nullptr;  ///< in the pool's list of sleepers
 

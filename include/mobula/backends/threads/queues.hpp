@@ -1,0 +1,219 @@
+#pragma once
+
+/// Where ready work lies, and where a thread finds the next: its own newest, then the oldest of
+/// others.
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "mobula/backends/threads/ledger.hpp"
+#include "mobula/backends/threads/slot_list.hpp"
+#include "mobula/core/spin_lock.hpp"
+
+namespace mobula::detail {
+
+/// Something to do; at most one of the two is set.
+struct finding {
+  task* what = nullptr;
+  call_group* call = nullptr;
+  bool special = false;  ///< the task holds its resources already
+
+  explicit operator bool() const noexcept { return what != nullptr || call != nullptr; }
+};
+
+/// Plain tasks and groups of calls lie in their submitters' slots; tasks with other wishes wait in
+/// the ledger's lines and lie here once they are granted what they ask for. Thread safety: all
+/// members; those that take a slot are for that slot's thread.
+class work_queues {
+ public:
+  work_queues(slot_list& slots, ledger& resources) : slots_(slots), ledger_(resources) {}
+  work_queues(const work_queues&) = delete;
+  work_queues& operator=(const work_queues&) = delete;
+
+  /// The number of its kind that lie with the thread now.
+  std::size_t push(worker_slot& me, task& one) {
+    worker_slot::lane& lane = me.lane_for(one.function);
+    lane.tasks.push(&one);
+    return lane.tasks.size();
+  }
+  std::size_t push(worker_slot& me, call_group& group) {
+    me.calls.push(&group);
+    return me.calls.size();
+  }
+  /// Takes what the ledger can grant now. False: nothing.
+  bool grant() {
+    const std::vector<task*> granted = ledger_.grant();
+    if (granted.empty()) return false;
+    const std::lock_guard lock{granted_lock_};
+    granted_.insert(granted_.end(), granted.begin(), granted.end());
+    granted_count_.store(granted_.size(), std::memory_order_release);
+    return true;
+  }
+  [[nodiscard]] bool has_granted() const noexcept {
+    return granted_count_.load(std::memory_order_relaxed) != 0;
+  }
+
+  /// The next thing to do. `token`: whether the thread holds a CPU for a plain task; taken when one
+  /// is found.
+  finding find(worker_slot& me, bool& token) {
+    // Now and then the oldest of others goes before the newest of one's own, or those might wait
+    // for ever.
+    if (++me.turn % 61 == 0) {
+      if (const finding other = find_granted()) return other;
+      if (const finding other = rob(me, token)) return other;
+    }
+    if (has_own(me) && take_token(me, token)) {
+      if (task* const mine = pop_own(me)) return {mine, nullptr, false};
+    }
+    if (call_group* const call = me.calls.steal()) return {nullptr, call, false};
+    if (const finding other = find_granted()) return other;
+    return rob(me, token);
+  }
+
+  /// As a thread that is about to sleep sees it.
+  [[nodiscard]] bool has_work() const noexcept {
+    if (has_granted()) return true;
+    for (worker_slot* slot = slots_.first(); slot != nullptr; slot = slot->next) {
+      const std::size_t used = slot->lanes_used.load(std::memory_order_acquire);
+      for (std::size_t i = 0; i < used; ++i) {
+        if (!slot->lanes[i].tasks.empty_for_sleeper()) return true;
+      }
+      if (!slot->calls.empty_for_sleeper()) return true;
+    }
+    return false;
+  }
+
+  /// What the watch sees.
+  struct sight {
+    bool work = false;
+    bool left_lying = false;  ///< something could run, and nobody has taken it since the last look
+  };
+  /// For the watch's thread.
+  sight look() {
+    sight seen;
+    const bool cpu_free = ledger_.free_cpu() >= one_cpu;
+    slots_.for_each([&](worker_slot& slot) {
+      const std::size_t used = slot.lanes_used.load(std::memory_order_acquire);
+      for (std::size_t i = 0; i < used; ++i) {
+        look_at(slot.lanes[i].tasks, slot.lanes[i].seen_top, cpu_free, seen);
+      }
+      look_at(slot.calls, slot.seen_call, true, seen);
+    });
+    if (has_granted()) seen.work = seen.left_lying = true;
+    return seen;
+  }
+
+  /// Takes out everything. `visit_task(task&)` gets a queue's pin with each,
+  /// `visit_group(call_group&)` a reference.
+  template <class VisitTask, class VisitGroup>
+  void drain(VisitTask visit_task, VisitGroup visit_group) {
+    for (task* const one : ledger_.drain()) visit_task(*one);
+    while (const finding granted = find_granted()) visit_task(*granted.what);
+    slots_.for_each([&](worker_slot& slot) {
+      for (worker_slot::lane& lane : slot.lanes) {
+        while (lane.tasks.size() != 0) {
+          if (task* const one = lane.tasks.steal()) visit_task(*one);
+        }
+      }
+      while (slot.calls.size() != 0) {
+        if (call_group* const one = slot.calls.steal()) visit_group(*one);
+      }
+    });
+  }
+
+ private:
+  template <class T>
+  static void look_at(const work_deque<T>& queue, std::int64_t& seen_top, bool runnable,
+                      sight& seen) {
+    if (queue.size() == 0) {
+      seen_top = -1;
+      return;
+    }
+    seen.work = true;
+    const std::int64_t top = queue.oldest_index();
+    if (runnable && top == seen_top) seen.left_lying = true;
+    seen_top = top;
+  }
+
+  bool take_token(worker_slot& me, bool& token) {
+    if (!token && !ledger_.contended() && ledger_.try_take_cpu(one_cpu)) {
+      token = true;
+      me.idle_cpu.store(one_cpu, std::memory_order_relaxed);
+    }
+    return token;
+  }
+
+  static bool has_own(const worker_slot& me) noexcept {
+    const std::size_t used = me.lanes_used.load(std::memory_order_relaxed);
+    for (std::size_t i = 0; i < used; ++i) {
+      if (me.lanes[i].tasks.size() != 0) return true;
+    }
+    return false;
+  }
+  static task* pop_own(worker_slot& me) noexcept {
+    if (task* const one = me.lanes[me.last_lane].tasks.pop()) return one;
+    const std::size_t used = me.lanes_used.load(std::memory_order_relaxed);
+    for (std::size_t i = 0; i < used; ++i) {
+      if (task* const one = me.lanes[i].tasks.pop()) {
+        me.last_lane = i;
+        return one;
+      }
+    }
+    return nullptr;
+  }
+
+  finding find_granted() {
+    if (!has_granted()) return {};
+    const std::lock_guard lock{granted_lock_};
+    if (granted_.empty()) return {};
+    task* const one = granted_.front();
+    granted_.pop_front();
+    granted_count_.store(granted_.size(), std::memory_order_release);
+    return {one, nullptr, true};
+  }
+
+  finding rob(worker_slot& me, bool& token) {
+    worker_slot* const first = slots_.first();
+    // Begins anywhere, so that no thread is robbed before the others.
+    me.random = me.random * 1664525u + 1013904223u;
+    std::size_t skip = (me.random >> 16) % std::max<std::size_t>(slots_.size(), 1);
+    worker_slot* at = first;
+    while (skip-- > 0 && at->next != nullptr) at = at->next;
+    worker_slot* const begin = at;
+    do {
+      if (const finding got = rob_one(me, *at, token)) return got;
+      at = at->next != nullptr ? at->next : first;
+    } while (at != begin);
+    return {};
+  }
+  finding rob_one(worker_slot& me, worker_slot& from, bool& token) {
+    if (from.calls.size() != 0) {
+      if (call_group* const call = from.calls.steal()) return {nullptr, call, false};
+    }
+    const std::size_t used = from.lanes_used.load(std::memory_order_acquire);
+    for (std::size_t i = 0; i < used; ++i) {
+      worker_slot::lane& lane = from.lanes[(me.next_lane_to_rob + i) % used];
+      if (lane.tasks.size() == 0) continue;
+      if (!take_token(me, token)) return {};
+      if (task* const one = lane.tasks.steal()) {
+        me.next_lane_to_rob = (me.next_lane_to_rob + i + 1) % used;
+        return {one, nullptr, false};
+      }
+    }
+    return {};
+  }
+
+  slot_list& slots_;
+  ledger& ledger_;
+  spin_lock granted_lock_;
+  std::deque<task*> granted_;
+  std::atomic<std::size_t> granted_count_{0};
+};
+
+}  // namespace mobula::detail
