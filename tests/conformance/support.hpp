@@ -1,0 +1,249 @@
+#pragma once
+
+/// What conformance cases share: a runtime on the backend under test, what that backend can't do,
+/// and events that cross bodies.
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <sys/mman.h>
+
+#include "mobula/backends.hpp"
+#include "mobula/mobula.hpp"
+
+#include "support/catch.hpp"
+
+namespace conformance {
+
+using namespace std::chrono_literals;
+
+// --- The backend under test
+// -----------------------------------------------------------------------------------------
+
+/// The one that `MOBULA_BACKEND` names; CTest sets it.
+inline std::string backend_under_test() {
+  const char* const named = std::getenv("MOBULA_BACKEND");
+  return named != nullptr && *named != '\0' ? named : "threads";
+}
+
+/// What a suite for several backends has to know of each. To test another one: its line here, its
+/// word in `MOBULA_TEST_BACKENDS`, and what it can't do in `lacks`.
+struct backend_traits {
+  std::string_view name;
+  bool one_process = true;  ///< bodies share the driver's memory: cases tagged [in-process] run
+  bool serialises = false;  ///< every value is a copy that went through bytes
+  bool real_time = true;    ///< `sleep_for` takes as long as it says
+};
+inline constexpr backend_traits known_backends[] = {
+    {.name = "threads"},
+    {.name = "loopback", .serialises = true},
+    {.name = "processes", .one_process = false, .serialises = true},
+    {.name = "simulation", .serialises = true, .real_time = false},
+};
+inline const backend_traits& traits() {
+  const std::string wanted = backend_under_test();
+  for (const backend_traits& one : known_backends) {
+    if (one.name == wanted) return one;
+  }
+  throw std::logic_error("backend '" + wanted + "' has no line in known_backends");
+}
+
+/// What a backend can't do, by clause or by another tag, and why. A case about it says
+/// `NEEDS("tag")` first, and CTest reports it as skipped with the reason.
+struct lack {
+  std::string_view backend;
+  std::string_view tag;
+  const char* reason;
+};
+inline constexpr lack lacks[] = {
+    {"threads", "serialises", "threads hands values over without serialising them"},
+    {"loopback", "shares-values", "loopback sends every value through bytes, so nothing is shared"},
+    {"loopback", "nested-original",
+     "an exception's original stays where it was thrown, as between processes"},
+    {"processes", "shares-values", "processes share no values but arrays"},
+    {"processes", "nested-original", "the original exception does not leave its process"},
+    {"processes", "in-process", "bodies run in other processes and don't see the test's memory"},
+};
+/// Null where the backend can.
+inline const char* backend_lacks(std::string_view tag) {
+  for (const lack& one : lacks) {
+    if (one.backend == backend_under_test() && one.tag == tag) return one.reason;
+  }
+  return nullptr;
+}
+
+/// Ends the case as skipped, with the reason, where the backend can't do what the tag names.
+#define NEEDS(tag)                                                                   \
+  do {                                                                               \
+    if (const char* const why = ::conformance::backend_lacks(tag); why != nullptr) { \
+      SKIP_CASE(why);                                                                \
+    }                                                                                \
+  } while (false)
+
+/// A runtime on the backend under test, with 2 CPUs unless it says otherwise, so that cases mean
+/// the same on every machine.
+///
+///   test_runtime runtime{{.cpus = 1}};
+class test_runtime {
+ public:
+  explicit test_runtime(mobula::runtime_options options = {})
+      : runtime_(prepared(std::move(options))) {}
+
+  std::string_view backend() const noexcept { return runtime_.backend(); }
+
+ private:
+  static mobula::runtime_options prepared(mobula::runtime_options options) {
+    if (options.backend.empty()) options.backend = backend_under_test();
+    if (!options.cpus) options.cpus = 2;
+    return options;
+  }
+  mobula::runtime runtime_;
+};
+
+// --- Sizes
+// ----------------------------------------------------------------------------------------------------------
+
+#if defined(__SANITIZE_THREAD__)
+inline constexpr bool thread_sanitizer = true;
+inline constexpr bool address_sanitizer = false;
+#elif defined(__SANITIZE_ADDRESS__)
+inline constexpr bool thread_sanitizer = false;
+inline constexpr bool address_sanitizer = true;
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+inline constexpr bool thread_sanitizer = true;
+inline constexpr bool address_sanitizer = false;
+#elif __has_feature(address_sanitizer)
+inline constexpr bool thread_sanitizer = false;
+inline constexpr bool address_sanitizer = true;
+#else
+inline constexpr bool thread_sanitizer = false;
+inline constexpr bool address_sanitizer = false;
+#endif
+#else
+inline constexpr bool thread_sanitizer = false;
+inline constexpr bool address_sanitizer = false;
+#endif
+
+/// A large number, smaller where a sanitizer makes everything slow.
+constexpr int scaled(int count) {
+  return thread_sanitizer ? (count + 19) / 20 : address_sanitizer ? (count + 3) / 4 : count;
+}
+
+/// For waits that end long before; when one does not, the case fails instead of hanging.
+inline constexpr std::chrono::seconds patience{60};
+
+// --- Events across bodies
+// -------------------------------------------------------------------------------------------
+
+namespace detail {
+
+/// Shared with workers that are forked later, since it is mapped before `main`.
+inline std::atomic<std::int64_t>* shared_words() {
+  static constexpr std::size_t words = 1 << 16;
+  static std::atomic<std::int64_t>* const first = [] {
+    void* const memory = ::mmap(nullptr, words * sizeof(std::atomic<std::int64_t>),
+                                PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) throw std::bad_alloc();
+    return static_cast<std::atomic<std::int64_t>*>(memory);  // zeros, which are zero atomics
+  }();
+  return first;
+}
+inline std::atomic<std::int64_t>* const mapped_before_main = shared_words();
+
+inline std::uint32_t next_word() {
+  static std::atomic<std::uint32_t> used{0};
+  const std::uint32_t word = used.fetch_add(1);
+  if (word >= (1u << 16)) throw std::length_error("the test uses more than 65 536 tallies");
+  return word;
+}
+
+}  // namespace detail
+
+/// Returns when `done()` is true; throws when it never is, so that a test that would hang fails.
+template <class Condition>
+void wait_until(Condition done, std::string_view what = "a state") {
+  const auto end = std::chrono::steady_clock::now() + patience;
+  for (int looks = 0; !done(); ++looks) {
+    if (std::chrono::steady_clock::now() >= end) {
+      throw std::runtime_error("the test waited a minute in vain for " + std::string{what});
+    }
+    if (looks < 50) {
+      std::this_thread::yield();
+    } else {
+      std::this_thread::sleep_for(100us);
+    }
+  }
+}
+
+/// A number that driver and bodies share: the value of a `tally` is a place, so it is sent like an
+/// int and means the same on every backend whose workers are forked (trivially copyable classes
+/// without room for a pointer are sent by their bytes). `wait_for` blocks the thread and no more:
+/// as seen from the runtime the body computes.
+class tally {
+ public:
+  tally() : word_(detail::next_word()) {}
+
+  std::int64_t add(std::int64_t by = 1) const { return place().fetch_add(by) + by; }
+  void set(std::int64_t to) const { place().store(to); }
+  std::int64_t value() const { return place().load(); }
+  /// Keeps the largest.
+  void raise_to(std::int64_t value) const {
+    std::int64_t seen = place().load();
+    while (seen < value && !place().compare_exchange_weak(seen, value)) {
+    }
+  }
+  void wait_for(std::int64_t at_least) const {
+    wait_until([this, at_least] { return value() >= at_least; }, "a tally");
+  }
+
+ private:
+  std::atomic<std::int64_t>& place() const { return detail::shared_words()[word_]; }
+  std::uint32_t word_;
+};
+
+/// Happens once, in the driver or in a body; anybody can wait for it or ask.
+class event {
+ public:
+  void set() const { happened_.set(1); }
+  bool is_set() const { return happened_.value() != 0; }
+  /// Blocks the thread; the runtime knows nothing of it.
+  void wait() const { happened_.wait_for(1); }
+
+ private:
+  tally happened_;
+};
+
+/// Counts how many are inside at once, and the most that ever were.
+class crowd {
+ public:
+  class visit {
+   public:
+    explicit visit(const crowd& of) : of_(of) { of.most_.raise_to(of.inside_.add(1)); }
+    visit(const visit&) = delete;
+    visit& operator=(const visit&) = delete;
+    ~visit() { of_.inside_.add(-1); }
+
+   private:
+    const crowd& of_;
+  };
+  std::int64_t inside() const { return inside_.value(); }
+  std::int64_t most() const { return most_.value(); }
+  void wait_for(std::int64_t inside) const { inside_.wait_for(inside); }
+
+ private:
+  tally inside_;
+  tally most_;
+};
+
+}  // namespace conformance
