@@ -6,9 +6,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <new>
 #include <utility>
 
 #include "mobula/core/errors.hpp"
+#include "mobula/core/record_memory.hpp"
 
 namespace mobula {
 class input;
@@ -128,6 +130,17 @@ class record {
  public:
   record(const record&) = delete;
   record& operator=(const record&) = delete;
+
+  static void* operator new(std::size_t bytes) { return record_memory::allocate(bytes); }
+  static void* operator new(std::size_t bytes, std::align_val_t alignment) {
+    return ::operator new(bytes, alignment);
+  }
+  static void operator delete(void* memory, std::size_t bytes) noexcept {
+    record_memory::release(memory, bytes);
+  }
+  static void operator delete(void* memory, std::size_t, std::align_val_t alignment) noexcept {
+    ::operator delete(memory, alignment);
+  }
 
   static constexpr std::uint64_t one_handle = 1;
   static constexpr std::uint64_t handle_mask = 0xffff'ffffULL;
