@@ -42,7 +42,7 @@ using value_or_monostate = std::conditional_t<std::is_void_v<T>, std::monostate,
 /// Waits until the record has a value, or throws.
 inline void await_value(record& one, mobula::duration timeout) {
   backend& host = require_backend("get", one.epoch());
-  if (!one.settled() && !host.await(one, deadline_after(host.now(), timeout))) {
+  if (!one.settled() && !host.await(one, deadline_of(host, timeout))) {
     throw timeout_error("get: the value was not ready within " + to_string(timeout));
   }
   if (failure* why = one.failed()) why->raise();
@@ -60,7 +60,7 @@ inline void await_values(std::span<record* const> all, mobula::duration timeout)
     backend& host = require_backend("get");
     gate all_settled(host, all.front()->epoch(), all.size(), all.size(), true);
     for (record* one : all) all_settled.add(*one);
-    if (!all_settled.await(deadline_after(host.now(), timeout))) {
+    if (!all_settled.await(deadline_of(host, timeout))) {
       throw timeout_error("get: not all of " + std::to_string(all.size()) +
                           " values were ready within " + to_string(timeout));
     }

@@ -51,7 +51,7 @@ wait_result<T> wait(const std::vector<future<T>>& futures, wait_options options 
   if (settled < needed) {
     detail::gate enough(host, states.front()->epoch(), states.size(), needed, false);
     for (detail::record* one : states) enough.add(*one);
-    enough.await(detail::deadline_after(host.now(), options.timeout));
+    enough.await(detail::deadline_of(host, options.timeout));
   }
   wait_result<T> result;
   for (const future<T>& one : futures) {

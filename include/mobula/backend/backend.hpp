@@ -102,6 +102,11 @@ class backend {
   virtual void shutdown() noexcept = 0;
 };
 
+/// The end of a wait that begins now. The clock is read only where there is one.
+inline clock::time_point deadline_of(const backend& host, mobula::duration wait) {
+  return wait.is_none() ? clock::time_point::max() : deadline_after(host.now(), wait);
+}
+
 /// How a backend is made: by name, from the options, for the given epoch. Registered by the
 /// backend's own header.
 struct backend_factory {

@@ -26,11 +26,6 @@ inline bool is_plain(const task_options& options) noexcept {
          options.resources.empty() && options.where.what() == placement::kind::anywhere;
 }
 
-inline clock::time_point deadline_of(mobula::duration timeout) {
-  if (timeout.is_none()) return clock::time_point::max();
-  return deadline_after(require_backend("timeout").now(), timeout);
-}
-
 /// The options have been validated.
 inline void apply(const task_options& options, task& to) {
   call_wishes& wishes = to.make_wishes();
@@ -45,7 +40,7 @@ inline void apply(const task_options& options, task& to) {
     wishes.retries_left = options.max_retries;
   }
   wishes.environment = options.environment;
-  wishes.deadline = deadline_of(options.timeout);
+  wishes.deadline = deadline_of(require_backend("timeout"), options.timeout);
   take_after(wishes, options.after);
 }
 
@@ -56,7 +51,7 @@ inline void apply(const call_options& options, task& to) {
   wishes.retry_on = options.retry_on;
   wishes.max_task_retries = options.max_task_retries;
   if (!options.retry_on.empty()) refuse_retry_of_moves(to, "call_options.retry_on");
-  wishes.deadline = deadline_of(options.timeout);
+  wishes.deadline = deadline_of(require_backend("timeout"), options.timeout);
   take_after(wishes, options.after);
 }
 

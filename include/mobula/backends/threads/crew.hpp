@@ -85,9 +85,9 @@ class crew {
     }
     return awake() < target_ && start_thread();
   }
-  /// The same, where all threads being at work is the rule.
-  void wake_one_if_free() {
-    if (idle_count_.load(std::memory_order_relaxed) != 0 || awake() < target_) wake_one();
+  /// Whether there is somebody to wake. Mostly not, and then this is two loads.
+  [[nodiscard]] bool may_wake() const noexcept {
+    return idle_count_.load(std::memory_order_relaxed) != 0 || awake() < target_;
   }
   /// One more than there should be.
   void add_thread() { start_thread(); }

@@ -30,9 +30,14 @@ class work_deque {
 
   void push(T* one) {
     const std::int64_t bottom = bottom_.load(std::memory_order_relaxed);
-    const std::int64_t top = top_.load(std::memory_order_acquire);
     ring* into = ring_.load(std::memory_order_relaxed);
-    if (into == nullptr || bottom - top >= into->size) into = grow(into, top, bottom);
+    // The thieves' end is looked at only when it seems to matter: reading it costs a cache miss
+    // while they steal.
+    if (into == nullptr || bottom - known_top_ >= into->size) {
+      known_top_ = top_.load(std::memory_order_acquire);
+      if (into == nullptr || bottom - known_top_ >= into->size)
+        into = grow(into, known_top_, bottom);
+    }
     into->at(bottom).store(one, std::memory_order_relaxed);
     bottom_.store(bottom + 1, std::memory_order_release);
   }
@@ -129,6 +134,7 @@ class work_deque {
   alignas(64) std::atomic<std::int64_t> top_{0};
   alignas(64) std::atomic<std::int64_t> bottom_{0};
   std::atomic<ring*> ring_{nullptr};
+  std::int64_t known_top_ = 0;  ///< the owner's: not above the true one
 };
 
 }  // namespace mobula::detail

@@ -46,7 +46,8 @@ class pool {
   // Work.
   template <class Work>
   void push(Work& one) {
-    if (queues_.push(slots_.mine(), one) > 1) crew_.wake_one_if_free();
+    const auto& queue = queues_.push(slots_.mine(), one);
+    if (crew_.may_wake() && queue.size() > 1) crew_.wake_one();
     keep_watch();
   }
   /// For a task that asks for more than one plain CPU.

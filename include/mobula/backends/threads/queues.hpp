@@ -36,15 +36,15 @@ class work_queues {
   work_queues(const work_queues&) = delete;
   work_queues& operator=(const work_queues&) = delete;
 
-  /// The number of its kind that lie with the thread now.
-  std::size_t push(worker_slot& me, task& one) {
+  /// Where it lies now.
+  const work_deque<task>& push(worker_slot& me, task& one) {
     worker_slot::lane& lane = me.lane_for(one.function);
     lane.tasks.push(&one);
-    return lane.tasks.size();
+    return lane.tasks;
   }
-  std::size_t push(worker_slot& me, call_group& group) {
+  const work_deque<call_group>& push(worker_slot& me, call_group& group) {
     me.calls.push(&group);
-    return me.calls.size();
+    return me.calls;
   }
   /// Takes what the ledger can grant now. False: nothing.
   bool grant() {

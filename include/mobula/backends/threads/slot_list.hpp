@@ -12,28 +12,35 @@
 
 namespace mobula::detail {
 
-/// Which slot the thread has, of which runtime. Gives it back when the thread ends.
+/// Which slot the thread has, of which runtime.
 struct slot_binding {
   std::uint32_t epoch = 0;
   worker_slot* slot = nullptr;
+};
+/// Without a constructor or destructor, so that looking at it is one load.
+inline constinit thread_local slot_binding bound_slot{};
 
-  slot_binding() = default;
-  slot_binding(const slot_binding&) = delete;
-  slot_binding& operator=(const slot_binding&) = delete;
-  ~slot_binding() {
+/// Gives the thread's slot back when the thread ends.
+struct slot_janitor {
+  slot_janitor() = default;
+  slot_janitor(const slot_janitor&) = delete;
+  slot_janitor& operator=(const slot_janitor&) = delete;
+  ~slot_janitor() {
     const std::lock_guard lock{mutex()};
-    if (slot != nullptr && the_runtime.epoch.load(std::memory_order_acquire) == epoch) {
-      slot->in_use.store(false, std::memory_order_release);
+    const slot_binding mine = bound_slot;
+    bound_slot = {};
+    if (mine.slot != nullptr && the_runtime.epoch.load(std::memory_order_acquire) == mine.epoch) {
+      mine.slot->in_use.store(false, std::memory_order_release);
     }
   }
+  void touch() noexcept {}
   /// Held while slots are freed too, so that no thread gives back a slot that is gone.
   static std::mutex& mutex() {
     static auto* const one = new std::mutex;  // outlives the last thread
     return *one;
   }
-  static thread_local slot_binding mine;
 };
-inline thread_local slot_binding slot_binding::mine{};
+inline thread_local slot_janitor slot_janitor_of_thread{};
 
 /// Invariant: a slot, once made, is there until the list is gone; a thread that ends leaves its
 /// slot, with what is queued in it, to the next thread that comes. Thread safety: all members.
@@ -43,7 +50,7 @@ class slot_list {
   slot_list(const slot_list&) = delete;
   slot_list& operator=(const slot_list&) = delete;
   ~slot_list() {
-    const std::lock_guard lock{slot_binding::mutex()};
+    const std::lock_guard lock{slot_janitor::mutex()};
     for (worker_slot* at = first_.load(); at != nullptr;) {
       worker_slot* next = at->next;
       delete at;
@@ -53,9 +60,9 @@ class slot_list {
 
   /// The calling thread's; made at its first use.
   worker_slot& mine() {
-    slot_binding& binding = slot_binding::mine;
+    const slot_binding binding = bound_slot;
     if (binding.epoch == epoch_) return *binding.slot;
-    return attach(binding);
+    return attach();
   }
 
   template <class Visit>
@@ -66,7 +73,8 @@ class slot_list {
   std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
 
  private:
-  worker_slot& attach(slot_binding& binding) {
+  worker_slot& attach() {
+    slot_janitor_of_thread.touch();
     worker_slot* found = nullptr;
     for (worker_slot* at = first(); at != nullptr && found == nullptr; at = at->next) {
       bool in_use = false;
@@ -83,8 +91,7 @@ class slot_list {
     found->body_cpu = 0;
     found->random = static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(found) >> 6) | 1;
     found->measure_stack();
-    binding.slot = found;
-    binding.epoch = epoch_;
+    bound_slot = {epoch_, found};
     return *found;
   }
 
