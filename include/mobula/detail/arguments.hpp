@@ -199,6 +199,12 @@ struct own_copy {
   T value;
   operator T&() noexcept { return value; }
 };
+/// The same for a parameter `std::span<U>`, whose elements the function may change.
+template <class T, class View>
+struct own_viewed_copy {
+  T value;
+  operator View() noexcept { return View(value); }
+};
 
 /// The object's value, moved out where the task holds the only handle to it.
 template <class T>
@@ -219,17 +225,24 @@ T take_value(record& object, bool may_move) {
 template <class Parameter>
 inline constexpr bool wants_own =
     std::is_lvalue_reference_v<Parameter> && !std::is_const_v<std::remove_reference_t<Parameter>>;
+template <class T>
+inline constexpr bool is_writable_span = false;
+template <class T, std::size_t Extent>
+inline constexpr bool is_writable_span<std::span<T, Extent>> = !std::is_const_v<T>;
+template <class Parameter>
+inline constexpr bool wants_own_view = is_writable_span<std::remove_cvref_t<Parameter>>;
 template <class Parameter, class T>
-inline constexpr bool reads_only = !std::is_same_v<Parameter, any_parameter> &&
-                                   (is_view<std::remove_cvref_t<Parameter>> ||
-                                    (std::is_lvalue_reference_v<Parameter> &&
-                                     std::is_const_v<std::remove_reference_t<Parameter>>));
+inline constexpr bool reads_only =
+    !std::is_same_v<Parameter, any_parameter> && !wants_own_view<Parameter> &&
+    (is_view<std::remove_cvref_t<Parameter>> ||
+     (std::is_lvalue_reference_v<Parameter> &&
+      std::is_const_v<std::remove_reference_t<Parameter>>));
 
 /// Hands a stored argument to a parameter. `keep`: the argument will be used again, so nothing is
 /// moved out of shared objects (a kept plain argument is a copy already).
 template <class Parameter, class T>
 decltype(auto) pass(T& stored, bool) {
-  if constexpr (wants_own<Parameter>) {
+  if constexpr (wants_own<Parameter> || wants_own_view<Parameter>) {
     return (stored);
   } else if constexpr (reads_only<Parameter, T>) {
     return std::as_const(stored);
@@ -241,6 +254,8 @@ template <class Parameter, class T>
 decltype(auto) pass(resolved<T>& stored, bool keep) {
   if constexpr (wants_own<Parameter>) {
     return own_copy<T>{take_value<T>(*stored.object, !keep)};
+  } else if constexpr (wants_own_view<Parameter>) {
+    return own_viewed_copy<T, std::remove_cvref_t<Parameter>>{take_value<T>(*stored.object, !keep)};
   } else if constexpr (reads_only<Parameter, T>) {
     return static_cast<const T&>(value_of<T>(*stored.object));
   } else {
@@ -256,6 +271,8 @@ decltype(auto) pass(gathered<T>& stored, bool keep) {
   }
   if constexpr (wants_own<Parameter>) {
     return own_copy<std::vector<T>>{std::move(values)};
+  } else if constexpr (wants_own_view<Parameter>) {
+    return own_viewed_copy<std::vector<T>, std::remove_cvref_t<Parameter>>{std::move(values)};
   } else {
     return values;
   }
