@@ -122,12 +122,13 @@ class completion_range {
     }
     void operator++(int) { range_->next(); }
     friend bool operator==(const iterator& at, std::default_sentinel_t) {
-      return at.range_->current_ == nullptr;
+      return at.at_end();
     }
 
    private:
     friend completion_range;
     explicit iterator(completion_range* range) : range_(range) {}
+    bool at_end() const { return range_->current_ == nullptr; }
     completion_range* range_ = nullptr;
   };
 
