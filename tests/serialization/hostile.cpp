@@ -262,3 +262,26 @@ TEST_CASE("a container of elements without bytes has a limit at both ends",
   out.size(most + 1);
   CHECK_THROWS_AS(from_message<container>(out.take()), mobula::serialization_error);
 }
+
+TEST_CASE("a block has the length that its message and its type say", "[serialization][hostile]") {
+  message sent = to_message(std::vector<int>(2000));
+  sent.buffers[0].size -= sizeof(int);
+  CHECK_THROWS_WITH(from_message<std::vector<int>>(sent),
+                    Catch::Matchers::Contains("should have 8000 bytes, and its buffer has 7996"));
+  CHECK_THROWS_WITH((from_message<std::array<int, 2001>>(to_message(std::array<int, 2000>{}))),
+                    Catch::Matchers::Contains("should have 8004 bytes and has 8000"));
+  CHECK_THROWS_WITH(from_message<std::vector<int>>(to_message(std::string("12345"))),
+                    Catch::Matchers::Contains("not a multiple of the 4 of an element"));
+}
+
+TEST_CASE("a container reserves no more than its message is long", "[serialization][hostile]") {
+  // Elements of 4 KB that may take one byte each, 200 of them announced and none of them right.
+  message sent;
+  sent.bytes.assign(202, std::byte{2});
+  sent.bytes[0] = std::byte{0xc8};
+  sent.bytes[1] = std::byte{0x01};
+  largest_request = 0;
+  CHECK_THROWS_AS((from_message<std::vector<std::optional<std::array<int, 1000>>>>(sent)),
+                  mobula::serialization_error);
+  CHECK(largest_request < 20'000);
+}
