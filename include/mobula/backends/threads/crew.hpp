@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -62,6 +63,9 @@ class crew {
   /// Threads that may exist at once: those that run and those that are blocked in the middle of a
   /// body.
   static constexpr std::int64_t threads_max = 2048;
+  /// Threads that may be blocked with no stack left for another body: some hundred megabytes of
+  /// stacks.
+  static constexpr std::int64_t full_stacks_max = 32;
 
   void set_executor(std::unique_ptr<executor> lender) { lender_ = std::move(lender); }
 
@@ -89,15 +93,33 @@ class crew {
   [[nodiscard]] bool may_wake() const noexcept {
     return idle_count_.load(std::memory_order_relaxed) != 0 || awake() < target_;
   }
-  /// One more than there should be.
-  void add_thread() { start_thread(); }
-  [[nodiscard]] bool full() const noexcept {
-    return threads_.load(std::memory_order_relaxed) >= threads_max;
-  }
+  /// One more than there should be; of the pool's own.
+  void add_thread() { start_thread(true); }
+  /// Whether threads come from somebody else, who may not have one to give.
+  [[nodiscard]] bool is_lent() const noexcept { return lender_ != nullptr; }
 
-  /// A body blocks, or goes on: another thread may take its place meanwhile.
-  void body_blocks() noexcept { blocked_.fetch_add(1, std::memory_order_relaxed); }
-  void body_goes_on() noexcept { blocked_.fetch_sub(1, std::memory_order_relaxed); }
+  /// The thread's innermost body blocks, or goes on: another thread may take its place meanwhile.
+  /// Throws `unschedulable_error` where that would be one too many.
+  void body_blocks(worker_slot& me, bool on_a_full_stack) {
+    if (on_a_full_stack &&
+        full_stacks_.fetch_add(1, std::memory_order_relaxed) >= full_stacks_max) {
+      full_stacks_.fetch_sub(1, std::memory_order_relaxed);
+      throw_too_deep();
+    }
+    const std::int64_t blocked = blocked_.fetch_add(1, std::memory_order_relaxed) + 1;
+    if (blocked >= threads_max) {
+      blocked_.fetch_sub(1, std::memory_order_relaxed);
+      if (on_a_full_stack) full_stacks_.fetch_sub(1, std::memory_order_relaxed);
+      throw_too_deep();
+    }
+    me.blocked_since.store(block_number_.fetch_add(1, std::memory_order_relaxed) + 1,
+                           std::memory_order_relaxed);
+  }
+  void body_goes_on(worker_slot& me, std::uint64_t before, bool on_a_full_stack) noexcept {
+    me.blocked_since.store(before, std::memory_order_relaxed);
+    blocked_.fetch_sub(1, std::memory_order_relaxed);
+    if (on_a_full_stack) full_stacks_.fetch_sub(1, std::memory_order_relaxed);
+  }
 
   /// Nothing runs any more: lets all threads end, and waits for it.
   void stop() noexcept {
@@ -120,7 +142,14 @@ class crew {
     return threads_.load(std::memory_order_relaxed) - blocked_.load(std::memory_order_relaxed);
   }
 
-  bool start_thread() {
+  [[noreturn]] static void throw_too_deep() {
+    throw unschedulable_error("get: too many bodies wait for others, one inside another (" +
+                              std::to_string(threads_max) + " threads, or " +
+                              std::to_string(full_stacks_max) +
+                              " full stacks): is this a recursion without end?");
+  }
+
+  bool start_thread(bool own = false) {
     if (stopping_.load(std::memory_order_seq_cst)) return false;
     if (threads_.fetch_add(1, std::memory_order_relaxed) >= threads_max) {
       threads_.fetch_sub(1, std::memory_order_relaxed);
@@ -128,7 +157,7 @@ class crew {
     }
     searching_.fetch_add(1, std::memory_order_seq_cst);
     try {
-      if (lender_ && threads_.load(std::memory_order_relaxed) <= target_) {
+      if (lender_ && !own) {
         lender_->start([this] { work(false); });
       } else {
         const std::lock_guard lock{own_mutex_};
@@ -150,10 +179,10 @@ class crew {
     bool token = false;
     while (!stopping_.load(std::memory_order_relaxed)) {
       if (token && ledger_.contended()) put_back(me, token);
-      finding what = queues_.find(me, token);
+      finding what = find(me, token);
       for (int rounds = 0; !what && searching && rounds < 40; ++rounds) {
         for (int spins = 0; spins < 16; ++spins) relax();
-        what = queues_.find(me, token);
+        what = find(me, token);
       }
       if (!what) {
         if (!searching) {
@@ -186,6 +215,9 @@ class crew {
     threads_.fetch_sub(1, std::memory_order_seq_cst);
   }
 
+  finding find(worker_slot& me, bool& token) {
+    return queues_.find(me, token, blocked_.load(std::memory_order_relaxed) != 0);
+  }
   void put_back(worker_slot& me, bool& token) {
     if (!token) return;
     token = false;
@@ -267,6 +299,8 @@ class crew {
   alignas(64) std::atomic<std::uint32_t> idle_count_{0};
   std::atomic<std::int64_t> threads_{0};
   std::atomic<std::int64_t> blocked_{0};
+  std::atomic<std::int64_t> full_stacks_{0};
+  std::atomic<std::uint64_t> block_number_{0};
   spin_lock idle_lock_;
   worker_slot* idle_ = nullptr;
 

@@ -145,6 +145,8 @@ class pool {
     watch_context_ = context;
   }
   std::atomic<bool>& watched() noexcept { return watched_; }
+  /// How many looks a thread that was sent for may take to come.
+  static constexpr int looks_in_vain_max = 10;
   /// One look at the queues. True: there is work.
   bool look() {
     work_queues::sight seen = queues_.look();
@@ -155,8 +157,20 @@ class pool {
     }
     std::uint32_t taken = 0;
     slots_.for_each([&](worker_slot& one) { taken += one.taken.load(std::memory_order_relaxed); });
-    // Where every thread is busy with something that does not end, one more is needed.
-    if (seen.left_lying && !crew_.wake_one() && taken == taken_before_) crew_.add_thread();
+    if (!seen.left_lying || taken != taken_before_) {
+      looks_in_vain_ = 0;
+    } else {
+      ++looks_in_vain_;
+    }
+    if (seen.left_lying) {
+      const bool somebody = crew_.wake_one();
+      // Where every thread is busy with something that does not end, or a lent one does not come,
+      // one more is needed.
+      if (looks_in_vain_ >= (somebody ? looks_in_vain_max : 1) && (!somebody || crew_.is_lent())) {
+        crew_.add_thread();
+        looks_in_vain_ = 0;
+      }
+    }
     taken_before_ = taken;
     return seen.work;
   }
@@ -319,10 +333,15 @@ class pool {
       self.fired.store(true, std::memory_order_release);  // the sleeper may be gone from here on
       bed->unpark();
     };
-    if (!one.add_waiter(mine.node)) return true;
+    const bool full = body != nullptr && me.stack_left() < stack_bytes_min;
+    const std::uint64_t before = me.blocked_since.load(std::memory_order_relaxed);
+    if (body != nullptr) crew_.body_blocks(me, full);
+    if (!one.add_waiter(mine.node)) {
+      if (body != nullptr) crew_.body_goes_on(me, before, full);
+      return true;
+    }
     const sleeper_mark mark(body, me, *this);
     const std::int64_t cpu = me.body_cpu;
-    if (body != nullptr) crew_.body_blocks();
     if (cpu != 0) {
       ledger_.give_cpu(cpu);
       after_give();
@@ -339,7 +358,7 @@ class pool {
       while (!mine.fired.load(std::memory_order_acquire)) relax();
     }
     if (cpu != 0) ledger_.take_cpu_again(cpu, me.bed);
-    if (body != nullptr) crew_.body_goes_on();
+    if (body != nullptr) crew_.body_goes_on(me, before, full);
     const bool settled = one.settled();
     if (!settled || (body != nullptr && body->stop_requested())) check_stop(body);
     return settled;
@@ -360,6 +379,7 @@ class pool {
   void (*wake_watch_)(void*) = nullptr;
   void* watch_context_ = nullptr;
   std::uint32_t taken_before_ = 0;
+  int looks_in_vain_ = 0;
 };
 
 }  // namespace mobula::detail

@@ -61,10 +61,13 @@ class work_queues {
 
   /// The next thing to do. `token`: whether the thread holds a CPU for a plain task; taken when one
   /// is found.
-  finding find(worker_slot& me, bool& token) {
+  /// `some_blocked`: some thread's body is blocked. What the last such body submitted goes before
+  /// other threads' work: it mostly waits for that, and if new work went first, that might block
+  /// too, and so on, until no thread is left.
+  finding find(worker_slot& me, bool& token, bool some_blocked) {
     // Now and then the oldest of others goes before the newest of one's own, or those might wait
     // for ever.
-    if (++me.turn % 61 == 0) {
+    if (++me.turn % 61 == 0 && !some_blocked) {
       if (const finding other = find_granted()) return other;
       if (const finding other = rob(me, token)) return other;
     }
@@ -73,6 +76,9 @@ class work_queues {
     }
     if (call_group* const call = me.calls.steal()) return {nullptr, call, false};
     if (const finding other = find_granted()) return other;
+    if (some_blocked) {
+      if (const finding other = rob_blocked(me, token)) return other;
+    }
     return rob(me, token);
   }
 
@@ -178,6 +184,17 @@ class work_queues {
     return {one, nullptr, true};
   }
 
+  finding rob_blocked(worker_slot& me, bool& token) {
+    worker_slot* last = nullptr;
+    std::uint64_t since = 0;
+    slots_.for_each([&](worker_slot& one) {
+      const std::uint64_t blocked = one.blocked_since.load(std::memory_order_relaxed);
+      if (blocked <= since || (!has_own(one) && one.calls.size() == 0)) return;
+      since = blocked;
+      last = &one;
+    });
+    return last != nullptr ? rob_one(me, *last, token) : finding{};
+  }
   finding rob(worker_slot& me, bool& token) {
     worker_slot* const first = slots_.first();
     // Begins anywhere, so that no thread is robbed before the others.

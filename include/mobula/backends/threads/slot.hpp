@@ -47,6 +47,8 @@ struct worker_slot {
   std::atomic<const function_entry*> running{nullptr};  ///< the innermost body's function
   std::atomic<std::uint32_t> bodies{0};                 ///< on the thread's stack
   std::atomic<std::uint32_t> taken{0};                  ///< how many works it began; for the watch
+  /// When the innermost body blocked, as a number that grows; 0: it runs.
+  std::atomic<std::uint64_t> blocked_since{0};
   std::atomic<bool> in_use{false};
   std::atomic<bool> idle{false};     ///< it stands in the crew's list of sleepers
   worker_slot* next = nullptr;       ///< in the pool's list of slots
