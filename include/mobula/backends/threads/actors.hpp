@@ -617,19 +617,21 @@ class actor_house {
   void die(actor_cell& cell, std::string why) noexcept {
     cell.add_reference();
     casualties lost;
+    record_ptr constructor;  // held: a life that is ending on another thread lets go of it
     bool first = false;
     cell.lock.lock();
     if (cell.phase != actor_phase::dead) {
       first = true;
       cell.phase = actor_phase::dead;
       cell.why_dead = std::move(why);
+      constructor = record_ptr::share(cell.constructor);
       cell.for_each_group([&](call_group& group) {
         while (task* const one = group.pop()) lost.waiting.push_back(one);
       });
       take_running(cell, lost);
     }
     cell.lock.unlock();
-    if (!first) {
+    if (!maker) {
       cell.drop_reference();
       return;
     }
@@ -655,8 +657,7 @@ class actor_house {
       one->unpin();
     }
     // A constructor that has not begun never will; one that runs is asked to stop.
-    task& constructor = *cell.constructor;
-    if (!constructor.claim()) client_.interrupt(constructor);
+    if (!constructor->claim()) client_.interrupt(static_cast<task&>(*constructor));
     cell.lock.lock();
     const bool end_life = cell.begin_end_of_life();
     cell.lock.unlock();
