@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "mobula/serialization/block_source.hpp"
-#include "mobula/serialization/detail/contiguous.hpp"
+#include "mobula/serialization/contiguous.hpp"
 #include "mobula/serialization/serializer.hpp"
 
 namespace mobula {
@@ -117,23 +117,23 @@ template <class T>
 template <class T>
 struct serializer<array<T>> {
   static_assert(
-      serialization::detail::flat<T>,
+      serialization::flat<T>,
       "mobula: the elements of an array are sent as memory: they hold no pointers and are "
       "no class that serialises itself");
 
   static void save(const array<T>& value, output& out) {
-    serialization::detail::save_contiguous(out, value.data(), value.size(), value.owner());
+    serialization::save_contiguous(out, value.data(), value.size(), value.owner());
   }
 
   static array<T> load(input& in) {
-    const serialization::detail::contiguous<T> block(in);
+    const serialization::contiguous<T> block(in);
     if (block.size() == 0) return {};
     if (const T* first = block.in_place(); first != nullptr && block.owner() != nullptr) {
       return array<T>(block.owner(), first, block.size());
     }
     std::shared_ptr<std::byte> memory = serialization::allocate_block(block.size() * sizeof(T));
     T* first = reinterpret_cast<T*>(memory.get());
-    if constexpr (serialization::detail::packed<T>) {
+    if constexpr (serialization::packed<T>) {
       block.copy(first);
     } else {
       T* next = first;

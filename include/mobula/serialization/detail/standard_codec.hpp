@@ -12,8 +12,8 @@
 #include <utility>
 #include <variant>
 
+#include "mobula/serialization/contiguous.hpp"
 #include "mobula/serialization/detail/codec.hpp"
-#include "mobula/serialization/detail/contiguous.hpp"
 
 namespace mobula::serialization::detail {
 

@@ -12,7 +12,12 @@
 
 #include "mobula/serialization/detail/codec.hpp"
 
-namespace mobula::serialization::detail {
+namespace mobula::serialization {
+
+/// T is a fixed number of bytes without pointers in them.
+using detail::flat;
+/// T is flat and lies in a message as it does in memory.
+using detail::packed;
 
 template <class T>
 void save_contiguous(output& out, const T* data, std::size_t count,
@@ -20,7 +25,7 @@ void save_contiguous(output& out, const T* data, std::size_t count,
   if constexpr (packed<T>) {
     out.block(data, count * sizeof(T), std::move(owner));
   } else {
-    out.block(count * flat_size<T>, [&](std::byte* to) {
+    out.block(count * detail::flat_size<T>, [&](std::byte* to) {
       for (std::size_t i = 0; i != count; ++i) detail::write_flat(to, data[i]);
     });
   }
@@ -32,16 +37,17 @@ template <class T>
 class contiguous {
  public:
   explicit contiguous(input& in) : in_(in), block_(in.block()) {
-    if (block_.size % flat_size<T> != 0) {
+    if (block_.size % detail::flat_size<T> != 0) {
       in.fail("a block", std::to_string(block_.size) + " bytes are not a multiple of the " +
-                             std::to_string(flat_size<T>) + " of an element");
+                             std::to_string(detail::flat_size<T>) + " of an element");
     }
-    if constexpr (packed<T> && !has_no_bool<T>()) {
-      for (std::size_t i = 0; i != size(); ++i) check_packed<T>(block_.data + i * sizeof(T), in);
+    if constexpr (packed<T> && !detail::has_no_bool<T>()) {
+      for (std::size_t i = 0; i != size(); ++i)
+        detail::check_packed<T>(block_.data + i * sizeof(T), in);
     }
   }
 
-  [[nodiscard]] std::size_t size() const { return block_.size / flat_size<T>; }
+  [[nodiscard]] std::size_t size() const { return block_.size / detail::flat_size<T>; }
   [[nodiscard]] const std::shared_ptr<const void>& owner() const { return block_.owner; }
 
   /// The elements where they lie, or null where T is not packed or they are not aligned for it.
@@ -57,7 +63,7 @@ class contiguous {
   template <class Take>
   void each(Take&& take) const {
     const std::byte* from = block_.data;
-    for (std::size_t i = 0, count = size(); i != count; ++i) take(read_flat<T>(from, in_));
+    for (std::size_t i = 0, count = size(); i != count; ++i) take(detail::read_flat<T>(from, in_));
   }
 
   /// Copies all of a packed T to `to`.
@@ -71,4 +77,4 @@ class contiguous {
   buffer block_;
 };
 
-}  // namespace mobula::serialization::detail
+}  // namespace mobula::serialization
