@@ -631,7 +631,7 @@ class actor_house {
       take_running(cell, lost);
     }
     cell.lock.unlock();
-    if (!maker) {
+    if (!first) {
       cell.drop_reference();
       return;
     }
