@@ -373,7 +373,7 @@ class threads_host final : public backend, private pool_client, private actor_cl
     actors_.end_all();
     pool_.drain(
         [this](task& one) {
-          end_task(one, runtime_ended(), false);
+          if (!one.settled()) end_task(one, runtime_ended(), false);
           if (one.function->kind == function_kind::constructor) {
             actors_.end_unbegun(one);
           } else {

@@ -269,13 +269,27 @@ class pool {
     }
     return mine;
   }
-  /// Takes the task out of the thread's own queue, where it is at one of its ends.
+  /// Takes the task out of the thread's own queue, where it is at one of its ends. Elsewhere it stays, claimed, until
+  /// whoever finds it throws it away.
   static bool take_out(worker_slot& me, task& one) {
     worker_slot::lane* const lane = me.find_lane(one.function);
     if (lane == nullptr) return false;
-    if (lane->tasks.newest() != &one) return lane->tasks.steal_exactly(&one);
+    if (lane->tasks.newest() != &one) {
+      if (lane->tasks.steal_exactly(&one)) return true;
+      ++lane->stale;
+      return false;
+    }
     task* const popped = lane->tasks.pop();
     if (popped != nullptr && popped != &one) lane->tasks.push(popped);
+    if (lane->stale > 0) {  // at most one: below it lies what outer bodies have yet to ask for
+      --lane->stale;
+      task* const below = lane->tasks.pop();
+      if (below != nullptr && below->is_claimed()) {
+        below->unpin();
+      } else if (below != nullptr) {
+        lane->tasks.push(below);
+      }
+    }
     return popped == &one;
   }
 

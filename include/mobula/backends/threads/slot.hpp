@@ -26,6 +26,8 @@ struct worker_slot {
   struct lane {
     std::atomic<const function_entry*> whose{nullptr};
     work_deque<task> tasks;
+    /// About how many of the newest were claimed in place, and only lie in the way; the owner's.
+    std::uint32_t stale = 0;
     std::int64_t seen_top = -1;  ///< by the watch, at its last look
   };
   static constexpr std::size_t lanes_max = 8;
