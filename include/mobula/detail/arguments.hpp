@@ -66,6 +66,20 @@ inline constexpr bool is_gathered = false;
 template <class T>
 inline constexpr bool is_gathered<gathered<T>> = true;
 
+/// The type of the objects' values; of a plain argument its own.
+template <class T>
+struct value_of_stored {
+  using type = T;
+};
+template <class T>
+struct value_of_stored<resolved<T>> {
+  using type = T;
+};
+template <class T>
+struct value_of_stored<gathered<T>> {
+  using type = T;
+};
+
 template <class T>
 inline constexpr bool is_span = false;
 template <class T, std::size_t Extent>

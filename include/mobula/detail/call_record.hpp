@@ -170,13 +170,18 @@ class call_record<Policy, type_list<Parameters...>, Stored...> final : public ta
     }
     made.signature = Policy::name();
     made.kind = Policy::kind;
-    made.copyable = (is_copyable<Stored> && ...);
+    made.copyable = (is_repeatable<Parameters, Stored> && ...);
     return made;
   }
 
  private:
   template <class T>
   static constexpr bool is_copyable = std::is_copy_constructible_v<T>;
+  /// Whether another attempt finds the argument as the first one did: a function that takes a value
+  /// that can't be copied has moved it out of the future's object.
+  template <class Parameter, class T>
+  static constexpr bool is_repeatable = is_copyable<typename value_of_stored<T>::type> ||
+                                        (object_count<T> != 0 && reads_only<Parameter, T>);
 
   static decltype(auto) call(std::tuple<Stored...>& arguments, void*& instance, bool keep) {
     return std::apply(
