@@ -54,9 +54,16 @@ class body_runner {
 
   [[nodiscard]] bool through_bytes() const noexcept { return bytes_; }
 
-  /// Before the call may run; throws `serialization_error`.
+  /// Before the call may run; throws `serialization_error`. A failed dependency may claim the task
+  /// meanwhile, on any thread, and drop its arguments: it waits until they are written, or was
+  /// there first and nothing is to be sent.
   void send_arguments(task& one) const {
-    if (!bytes_) return;
+    if (!bytes_ || !one.hold_unclaimed()) return;
+    struct holding {
+      task& what;
+      ~holding() { what.release_producer(); }
+    };
+    const holding until_written{one};
     output written;
     one.function->save_arguments(one, written);
     auto sent = std::make_unique<sent_arguments>();
