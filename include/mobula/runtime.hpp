@@ -83,6 +83,7 @@ class runtime {
   void start(runtime_options options) {
     if (options.backend.empty()) options.backend = options.address.empty() ? "threads" : "cluster";
     const detail::backend_factory& factory = detail::find_backend(options.backend);
+    detail::functions().check_schemes();
     // One at a time starts: the place is taken before anything is made.
     static std::atomic<std::uint32_t> runtimes_made{0};
     static std::atomic<bool> taken{false};

@@ -7,9 +7,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <map>
 #include <mutex>
+#include <stdexcept>
 #include <string>
 #include <string_view>
+#include <typeindex>
+#include <typeinfo>
 #include <vector>
 
 #include <dlfcn.h>
@@ -48,6 +52,10 @@ struct function_entry {
   /// The compiler's own words for the template's arguments; `readable_name` makes a name of it.
   const char* signature = nullptr;
   function_kind kind = function_kind::task;
+  /// Tells one function with its stored argument types from all others of the program; null: not told.
+  const std::type_info* key = nullptr;
+  /// How the argument types are sent, as a fingerprint: files of one program must agree.
+  std::uint64_t scheme = 0;
   bool copyable = true;  ///< the arguments can be copied for another attempt
 };
 
@@ -103,6 +111,25 @@ class function_table {
   [[nodiscard]] std::size_t size() const {
     const std::lock_guard lock{mutex_};
     return entries_.size();
+  }
+
+  /// Throws `std::logic_error` where two files of the program send one function's arguments in two
+  /// ways: one of them does not include `<mobula/serialization/cereal.hpp>` or `…/boost.hpp`, say.
+  void check_schemes() const {
+    const std::lock_guard lock{mutex_};
+    if (entries_.size() == checked_) return;
+    std::map<std::type_index, const function_entry*> known;
+    for (const function_entry* one : entries_) {
+      if (one->key == nullptr) continue;
+      const auto [at, fresh] = known.emplace(*one->key, one);
+      if (!fresh && at->second->scheme != one->scheme) {
+        throw std::logic_error(
+            "runtime: two files of this program send the arguments of '" + readable_name(*one) +
+            "' in different ways: both must include the same of <mobula/serialization/cereal.hpp>, "
+            "<mobula/serialization/boost.hpp> and the same specialisations of mobula::serializer");
+      }
+    }
+    checked_ = entries_.size();
   }
 
   /// Throws `unknown_function_error` where the function is not in the table (its module was
@@ -196,6 +223,7 @@ class function_table {
 
   mutable std::mutex mutex_;
   std::vector<const function_entry*> entries_;
+  mutable std::size_t checked_ = 0;  ///< how many there were when the schemes were found to agree
 };
 
 /// One table for the program and its shared libraries, even where they are built with hidden
