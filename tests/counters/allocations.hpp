@@ -1,0 +1,16 @@
+#pragma once
+
+/// Counts what the program asks of the global `operator new`, on all threads.
+
+#include <cstddef>
+
+namespace support {
+
+struct allocations {
+  std::size_t count;  ///< since the program began
+  /// Alive now, with what malloc adds to each block.
+  std::size_t bytes;
+};
+[[nodiscard]] allocations allocations_now() noexcept;
+
+}  // namespace support
