@@ -14,6 +14,7 @@
 #include <variant>
 #include <vector>
 
+#include "mobula/backend/frame.hpp"
 #include "mobula/core/duration.hpp"
 #include "mobula/detail/gate.hpp"
 #include "mobula/detail/value_record.hpp"
@@ -42,6 +43,7 @@ using value_or_monostate = std::conditional_t<std::is_void_v<T>, std::monostate,
 /// Waits until the record has a value, or throws.
 inline void await_value(record& one, mobula::duration timeout) {
   backend& host = require_backend("get", one.epoch());
+  throw_if_asked_to_stop();
   if (!one.settled() && !host.await(one, deadline_of(host, timeout))) {
     throw timeout_error("get: the value was not ready within " + to_string(timeout));
   }

@@ -43,6 +43,7 @@ wait_result<T> wait(const std::vector<future<T>>& futures, wait_options options 
   }
   const std::size_t needed = std::min(options.count, futures.size());
   detail::backend& host = detail::require_backend("wait");
+  detail::throw_if_asked_to_stop();
   std::size_t settled = 0;
   for (detail::record* one : states) {
     detail::require_backend("wait", one->epoch());
@@ -162,6 +163,7 @@ class completion_range {
 
   void next() {
     current_ = nullptr;
+    detail::throw_if_asked_to_stop();
     if (taken_ == futures_.size()) return;
     for (;;) {
       lock_.lock();

@@ -100,7 +100,7 @@ class frame {
   std::atomic<void*> sleeper{nullptr};
   void* instance = nullptr;  ///< of the actor whose member runs
   bool restarted = false;
-  bool stops_children = false;  ///< it was asked to stop, and its children with it
+  std::atomic<bool> stops_children{false};  ///< it was asked to stop, and its children with it
 
   /// The innermost body on this thread; null outside of tasks.
   static inline constinit thread_local frame* current = nullptr;
@@ -153,6 +153,13 @@ class frame {
   frame* next_ = nullptr;  // in the list of stoppable frames
   frame* previous_ = nullptr;
 };
+
+/// Before a body waits, be it only for what is ready: a body that was asked to stop goes no further.
+inline void throw_if_asked_to_stop() {
+  if (frame::current != nullptr && frame::current->stop_requested()) {
+    throw cancelled_error("the task was cancelled while it waited");
+  }
+}
 
 /// Thrown by `this_actor::exit` through the member's body. Not an exception of the user's: nothing
 /// derives from it.

@@ -318,12 +318,12 @@ class threads_host final : public backend, private pool_client, private actor_cl
       if (void* const body = one.frame.load(std::memory_order_seq_cst)) {
         one.settle_failure(std::move(why));
         frame& running = *static_cast<frame*>(body);
+        // Said before the body is stopped, so that one which ends at once knows what to do with
+        // children that it submitted after these.
+        if (recursive) running.stops_children = true;
         stop_body(running);
         std::vector<task*> children;
-        if (recursive) {
-          running.stops_children = true;
-          children = children_of(running);
-        }
+        if (recursive) children = children_of(running);
         one.release_producer();
         end_all(children);
         return;
