@@ -89,45 +89,30 @@ class ledger {
   /// Serves those who come back, then the lines in turn. Returns the tasks that hold their
   /// resources now.
   std::vector<task*> grant() {
-    std::vector<task*> granted;
-    const std::lock_guard lock{mutex_};
-    serve_returning();
-    if (!returning_.empty()) return granted;
-    // Each function has one turn a round; a round without a grant ends it.
-    for (bool progress = true; progress;) {
-      progress = false;
-      for (std::size_t left = turns_.size(); left > 0; --left) {
-        const function_entry* const whose = turns_.front();
-        turns_.pop_front();
-        auto& line = lines_[whose];
-        task& first = *line.front();
-        if (first.is_claimed() || take(first.wishes->resources)) {
-          line.pop_front();
-          --waiting_;
-          granted.push_back(&first);
-          progress = true;
-        }
-        if (line.empty()) {
-          lines_.erase(whose);
-        } else {
-          turns_.push_back(whose);
-        }
-      }
-    }
-    waiting_hint_.store(waiting_, std::memory_order_relaxed);
-    if (reserving_ && (waiting_ == 0 || !granted.empty())) {
-      reserving_ = false;
-      contenders_.fetch_sub(1, std::memory_order_seq_cst);
-    }
+    std::vector<task*> ended;
+    std::vector<task*> granted = grant(ended);
+    for (task* const one : ended) one->unpin();  // may free what the user gave it
     return granted;
   }
-  /// New plain tasks hold back until somebody in the lines has been served. Called when waiting
-  /// takes long.
+  /// New plain tasks hold back until the first in line has been served, where that is a matter of
+  /// CPUs alone and running tasks will give back enough of them. Called when waiting takes long.
   void reserve() {
     const std::lock_guard lock{mutex_};
     if (reserving_ || waiting_ == 0) return;
-    reserving_ = true;
-    contenders_.fetch_add(1, std::memory_order_seq_cst);
+    for (const function_entry* whose : turns_) {
+      const resource_vector& wanted = lines_[whose].front()->wishes->resources;
+      // What actors keep comes back when they end, which may be never.
+      if (!without_cpus(wanted).fits_in(free_) || wanted.cpus().steps() > cpus_ - kept_cpus_)
+        continue;
+      reserving_ = true;
+      contenders_.fetch_add(1, std::memory_order_seq_cst);
+      return;
+    }
+  }
+  /// CPUs that an actor keeps from now on, or gives up (negative). They are held like any others.
+  void keep_cpu(std::int64_t steps) {
+    const std::lock_guard lock{mutex_};
+    kept_cpus_ += steps;
   }
   /// Takes everybody out of the lines, at the end.
   std::vector<task*> drain() {
@@ -164,6 +149,47 @@ class ledger {
   }
 
  private:
+  /// `ended`: those that were cancelled while they waited.
+  std::vector<task*> grant(std::vector<task*>& ended) {
+    std::vector<task*> granted;
+    const std::lock_guard lock{mutex_};
+    serve_returning();
+    if (!returning_.empty()) return granted;
+    // Each function has one turn a round, and whose turn it was goes to the end; those that were
+    // refused keep their place. A round without a grant is the last.
+    for (bool progress = true; progress;) {
+      progress = false;
+      std::deque<const function_entry*> refused;
+      for (std::size_t left = turns_.size(); left > 0; --left) {
+        const function_entry* const whose = turns_.front();
+        turns_.pop_front();
+        auto& line = lines_[whose];
+        task& first = *line.front();
+        const bool over = first.is_claimed();  // while it waited: it needs nothing any more
+        if (!over && !take(first.wishes->resources)) {
+          refused.push_back(whose);
+          continue;
+        }
+        line.pop_front();
+        --waiting_;
+        (over ? ended : granted).push_back(&first);
+        progress = true;
+        if (line.empty()) {
+          lines_.erase(whose);
+        } else {
+          turns_.push_back(whose);
+        }
+      }
+      turns_.insert(turns_.begin(), refused.begin(), refused.end());
+    }
+    waiting_hint_.store(waiting_, std::memory_order_relaxed);
+    if (reserving_ && (waiting_ == 0 || !granted.empty())) {
+      reserving_ = false;
+      contenders_.fetch_sub(1, std::memory_order_seq_cst);
+    }
+    return granted;
+  }
+
   struct returning {
     std::int64_t steps;
     parker* bed;
@@ -208,6 +234,7 @@ class ledger {
   std::deque<const function_entry*> turns_;
   std::size_t waiting_ = 0;
   bool reserving_ = false;
+  std::int64_t kept_cpus_ = 0;  ///< of those that are held: by actors, while they live
 };
 
 }  // namespace mobula::detail
