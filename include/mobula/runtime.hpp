@@ -52,7 +52,8 @@ inline const backend_factory& find_backend(const std::string& wanted) {
 
 /// Current for the process from its construction to its destruction. One lives at a time; those
 /// after one another are independent. The destructor cancels what is queued, asks what runs to stop
-/// and waits for it.
+/// and waits for it. Other threads of the program may be waiting in `get` or `wait` then, which
+/// throws `std::logic_error`; they must not be in the middle of other calls.
 ///
 ///   int main(int argc, char** argv) {
 ///     mobula::runtime runtime{argc, argv};  // --mobula-backend=… chooses; our flags leave argv

@@ -2,7 +2,7 @@
 #
 # Makes a Catch2 executable and registers every case with CTest under <name>.<case>, where <name> is the executable's
 # without test_. With BACKENDS, every case is registered once per backend as <name>.<backend>.<case> and finds the
-# backend in the variable MOBULA_BACKEND.
+# backend in the variable MOBULA_BACKEND; "threads-tbb" is the backend threads with MOBULA_EXECUTOR=tbb.
 function(mobula_test executable)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINKS;BACKENDS")
   add_executable(${executable} ${arg_SOURCES})
@@ -16,9 +16,10 @@ function(mobula_test executable)
   if(arg_BACKENDS)
     foreach(backend IN LISTS arg_BACKENDS)
       list(APPEND parts "${script}.${backend}")
+      string(REPLACE "-" "$<SEMICOLON>MOBULA_EXECUTOR=" variables "MOBULA_BACKEND=${backend}")
       list(APPEND commands COMMAND
         $<TARGET_FILE:${executable}> --ctest-script ${name}.${backend}. ${MOBULA_TEST_SECONDS} "${name}$<SEMICOLON>${backend}"
-        MOBULA_BACKEND=${backend} > "${script}.${backend}"
+        "${variables}" > "${script}.${backend}"
       )
     endforeach()
   else()
@@ -69,8 +70,12 @@ endfunction()
 # Makes `conformance` of tests/conformance/*.cpp, run once on each of the backends.
 function(mobula_conformance_tests)
   file(GLOB sources CONFIGURE_DEPENDS "conformance/*.cpp")
+  set(backends ${ARGN})
+  if(TARGET mobula::tbb AND "threads" IN_LIST backends)
+    list(APPEND backends threads-tbb)
+  endif()
   if(sources)
-    mobula_test(conformance SOURCES ${sources} BACKENDS ${ARGN})
+    mobula_test(conformance SOURCES ${sources} BACKENDS ${backends})
   endif()
 endfunction()
 

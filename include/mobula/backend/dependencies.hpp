@@ -14,7 +14,7 @@ namespace mobula::detail {
 /// at it.
 inline void retire_claimed(task& one, failure_ptr why) noexcept {
   one.settle_failure(std::move(why));
-  one.function->drop_arguments(one);
+  one.drop_arguments();
   one.end_producing();
 }
 

@@ -84,13 +84,17 @@ class task : public record {
   std::uint64_t number = 0;  ///< its id
   std::uint32_t attempt = 1;
   bool posted = false;   ///< nobody reads the result; an error goes to the log
-  bool ordered = false;  ///< free for the backend: it stands in its caller's queue
 
   task_id id() const noexcept { return task_id{number}; }
   /// What it is called in errors, lists and traces.
   [[nodiscard]] std::string name() const {
     if (wishes && !wishes->name.empty()) return wishes->name;
     return readable_name(*function);
+  }
+  /// For whoever has claimed it, once. What was written of them for the way goes too.
+  void drop_arguments() noexcept {
+    function->drop_arguments(*this);
+    extension.reset();
   }
   call_wishes& make_wishes() {
     if (!wishes) wishes = std::make_unique<call_wishes>();

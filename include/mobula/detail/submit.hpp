@@ -197,7 +197,7 @@ void link_all(Record& made) {
 /// fired.
 inline void discard(task& unsubmitted) noexcept {
   if (unsubmitted.claim()) {
-    unsubmitted.function->drop_arguments(unsubmitted);
+    unsubmitted.drop_arguments();
     unsubmitted.end_producing();
   }
   if (frame::current != nullptr) unsubmitted.unpin();

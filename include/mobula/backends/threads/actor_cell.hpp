@@ -5,7 +5,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -15,18 +14,20 @@
 
 #include "mobula/backend/actor_state.hpp"
 #include "mobula/backend/task.hpp"
+#include "mobula/backends/threads/caller_lines.hpp"
 #include "mobula/core/options.hpp"
 #include "mobula/core/resource_vector.hpp"
 #include "mobula/core/spin_lock.hpp"
+#include "mobula/core/validate.hpp"
 
 namespace mobula::detail {
 
 class actor_cell;
-class actor_house;
+class actor_lives;
 
 /// A thread that runs calls of a group, while it does.
 struct call_runner {
-  task* current = nullptr;  ///< changed under the cell's lock only
+  task* current = nullptr;  ///< changed under the cell's lock only, and before the task is let go
   bool try_again = false;   ///< the life ended under the call, which may run again in the next
   call_runner* next = nullptr;
 };
@@ -41,8 +42,8 @@ class call_group {
   actor_cell& cell;
   const int limit;
   // Under the cell's lock:
-  int running =
-      0;  ///< runners: those at work, and entries in the pool's queues that nobody has taken yet
+  /// Runners: those at work, and entries in the pool's queues that nobody has taken yet.
+  int running = 0;
   int unstarted = 0;  ///< of these, the entries
   task* first = nullptr;
   task* last = nullptr;
@@ -72,27 +73,37 @@ class call_group {
   }
 };
 
-/// What an actor is doing.
-///   creating → alive → (restarting → alive)* → dead
-enum class actor_phase : std::uint8_t { creating, alive, restarting, dead };
+/// Linked into the constructor, which is settled only where it can't run.
+struct constructor_watch {
+  waiter link;  // first: a fired waiter is found back by its address
+  actor_cell& cell;
+};
 
-/// Holds the state; `actors.hpp` moves it. All but the constants is under `lock`.
+/// What an actor is doing.
+///   creating → alive → (ending → creating → alive)* → dead
+/// `creating`: its constructor waits or runs. `ending`: the life is over, another will follow when
+/// its last body has returned. `dead`: nothing follows; its last bodies may still run. Calls wait
+/// in all phases but `dead`, and run in `alive`.
+enum class actor_phase : std::uint8_t { creating, alive, ending, dead };
+
+/// Holds the state; `actors.hpp` moves it. All but the constants and the atomics is under `lock`.
+///
+/// Who disposes of the constructor's arguments: whoever has claimed it. That is the end of the life
+/// in which it ran (`constructed`), or whoever kept it from running.
 class actor_cell : public actor_state {
  public:
   /// Takes a handle to `made_by`. `last_handle(cell)` is called when no handle is left.
   actor_cell(actor_id id, const std::type_info& type, std::uint32_t epoch,
-             const actor_options& from, std::string space, std::string label, task& made_by,
-             void (*last_handle)(actor_cell&) noexcept)
+             const actor_options& from, std::string space, std::string label, actor_lives& of,
+             task& made_by, void (*last_handle)(actor_cell&) noexcept)
       : actor_state(id, type, epoch, from.name, std::move(label)),
         name_space(std::move(space)),
+        lives(of),
         lives_again(from.max_restarts != 0),
+        detached(from.lifetime == lifetime::detached),
         max_task_retries(from.max_task_retries),
         max_pending(from.max_pending_calls),
-        life_resources({.cpus = from.cpus.value_or(0),
-                        .gpus = from.gpus,
-                        .memory = from.memory,
-                        .custom = &from.resources},
-                       "actor_options"),
+        life_resources(resources_of(from)),
         constructor(&made_by),
         restarts_left(from.max_restarts),
         group(*this, from.max_concurrency == 0 ? 1 : from.max_concurrency),
@@ -107,35 +118,38 @@ class actor_cell : public actor_state {
   }
 
   const std::string name_space;
+  actor_lives& lives;    ///< gone when the runtime is; not touched once this is `gone`
   const bool lives_again;  ///< the constructor's arguments are kept for another life
+  const bool detached;     ///< it lives without handles
   const int max_task_retries;
   const std::size_t max_pending;
   const resource_vector life_resources;  ///< what it holds while it lives
-  actor_house* house = nullptr;
 
   spin_lock lock;
   actor_phase phase = actor_phase::creating;
-  void* instance = nullptr;
-  task* constructor =
-      nullptr;  ///< a handle; its arguments are kept while there may be another life
+  void* instance = nullptr;  ///< changes only when nothing runs
+  task* constructor = nullptr;  ///< a handle; null when `gone`
   int restarts_left = 0;
-  bool restarted = false;
+  bool restarted = false;        ///< changes only when nothing runs
   bool constructing = false;     ///< the constructor runs
+  bool constructed = false;      ///< it was run in this life, and is claimed
   bool stop_wanted = false;      ///< `stop` was called: no new calls
-  bool holds_resources = false;  ///< `life_resources`
+  bool holds_resources = false;  ///< `life_resources`; changes only when nothing runs
   bool ending_life = false;      ///< somebody has taken over the end of this life
-  bool arguments_dropped = false;
-  bool gone = false;  ///< the last life has ended
+  bool gone = false;             ///< the last life has ended
   std::string why_dead;
   std::vector<record_ptr> stops;  ///< futures of `stop`
   call_group group;
   std::map<std::string, std::unique_ptr<call_group>> named_groups;
-  std::mutex order_mutex;  ///< of `ordered`; taken before `lock`
-  /// Calls that wait for their arguments, or for such a call of the same caller; by caller, in
-  /// order.
-  std::map<std::uint64_t, std::deque<task*>> ordered;
-  std::atomic<std::uint32_t> ordered_callers{0};
+
+  std::mutex order_mutex;  ///< of `lines`; taken before `lock`
+  caller_lines lines;
+  std::atomic<bool> calls_in_lines{false};
   std::atomic<std::size_t> pending{0};  ///< calls that have not begun; kept where there is a limit
+  /// The life of the running calls is over. Read after a body's frame is there to be found, set
+  /// before frames are looked for.
+  std::atomic<bool> life_over{false};
+  constructor_watch failed_constructor{{}, *this};
 
   actor_cell* next = nullptr;  ///< in the backend's list of actors
   actor_cell* previous = nullptr;
@@ -151,27 +165,27 @@ class actor_cell : public actor_state {
     const auto at = named_groups.find(name);
     return at == named_groups.end() ? nullptr : at->second.get();
   }
-  /// Nothing runs, nothing waits.
-  [[nodiscard]] bool quiet() noexcept {
-    bool none = ordered_callers.load(std::memory_order_acquire) == 0;
-    for_each_group([&](call_group& one) { none = none && one.empty() && one.running == 0; });
-    return none;
+  call_group& group_of(const task& one) noexcept {
+    return one.wishes ? *find_group(one.wishes->concurrency_group) : group;
+  }
+
+  /// No call will run any more.
+  [[nodiscard]] bool over() const noexcept {
+    return phase == actor_phase::dead || (phase == actor_phase::alive && ending_life);
   }
   [[nodiscard]] bool nothing_runs() noexcept {
-    bool none = true;
+    bool none = !constructing;
     for_each_group([&](call_group& one) { none = none && one.running == 0; });
     return none;
   }
-  /// True for one caller, who then ends this life: nothing runs in it and it is over, or nobody can
-  /// want it any more.
-  [[nodiscard]] bool begin_end_of_life() noexcept {
-    if (ending_life) return false;
-    if (phase == actor_phase::dead || phase == actor_phase::restarting) {
-      ending_life = nothing_runs() && !constructing;
-    } else if (phase == actor_phase::alive) {
-      ending_life = (stop_wanted || !has_handles()) && quiet();
-    }
-    return ending_life;
+  /// This life has to be ended, and nothing runs in it that would do so.
+  [[nodiscard]] bool end_is_due() noexcept {
+    if (ending_life || phase == actor_phase::creating || !nothing_runs()) return false;
+    if (phase != actor_phase::alive) return true;
+    if (!stop_wanted && (detached || has_handles())) return false;
+    bool none_waits = !calls_in_lines.load(std::memory_order_acquire);
+    for_each_group([&](call_group& one) { none_waits = none_waits && one.empty(); });
+    return none_waits;
   }
 
  private:

@@ -137,7 +137,7 @@ class threads_host final : public backend, private pool_client, private actor_cl
     actors_.kill(static_cast<actor_cell&>(one), how.restart);
   }
   void stop(actor_state& one, record_ptr done) override {
-    actors_.stop(static_cast<actor_cell&>(one), std::move(done));
+    actors_.stop(static_cast<actor_cell&>(one), done);
   }
 
   // Around.
@@ -200,7 +200,7 @@ class threads_host final : public backend, private pool_client, private actor_cl
       if (one.wishes->retries_left > 0) --one.wishes->retries_left;
       ++one.attempt;
     }
-    one.function->drop_arguments(one);
+    one.drop_arguments();
     // What it held is free before anybody can know that it is done.
     const bool special = one.wishes && !one.wishes->plain;
     if (special) {
@@ -374,11 +374,7 @@ class threads_host final : public backend, private pool_client, private actor_cl
     pool_.drain(
         [this](task& one) {
           if (!one.settled()) end_task(one, runtime_ended(), false);
-          if (one.function->kind == function_kind::constructor) {
-            actors_.end_unbegun(one);
-          } else {
-            one.unpin();
-          }
+          one.unpin();
         },
         [this](call_group& group) { actors_.run_entry(pool_.my_slot(), group); });
     std::vector<task*> infeasible;
