@@ -172,8 +172,7 @@ TEST_CASE("a call that was cancelled, timed out or lost an argument holds up nob
   const promise<int> broken;
   const future<int> cancelled = one.call<&recorder::add>(never.get_future());
   const future<int> late = one.call<&recorder::add>({.timeout = 20ms}, never.get_future());
-  const future<int> failed =
-      one.call<&recorder::add_both>(broken.get_future(), never.get_future());
+  const future<int> failed = one.call<&recorder::add_both>(broken.get_future(), never.get_future());
   const future<int> behind = one.call<&recorder::add>(5);
   CHECK_THROWS_AS(get(late), mobula::timeout_error);
   broken.set_exception(std::make_exception_ptr(std::runtime_error("broken")));
@@ -283,7 +282,8 @@ namespace {
 
 class house {
  public:
-  house(crowd hall, crowd kitchen, crowd cellar) : hall_(hall), kitchen_(kitchen), cellar_(cellar) {}
+  house(crowd hall, crowd kitchen, crowd cellar)
+      : hall_(hall), kitchen_(kitchen), cellar_(cellar) {}
   void sit(event leave) { stay(hall_, leave); }
   void cook(event leave) { stay(kitchen_, leave); }
   void dig(event leave) { stay(cellar_, leave); }
@@ -306,9 +306,9 @@ TEST_CASE("each concurrency group has a limit of its own", "[actors][clause-22]"
   const crowd kitchen;
   const crowd cellar;
   const event leave;
-  const actor<house> one = spawn<house>(
-      {.max_concurrency = 2, .concurrency_groups = {{"kitchen", 3}, {"cellar", 1}}}, hall, kitchen,
-      cellar);
+  const actor<house> one =
+      spawn<house>({.max_concurrency = 2, .concurrency_groups = {{"kitchen", 3}, {"cellar", 1}}},
+                   hall, kitchen, cellar);
   std::vector<future<void>> stays;
   for (int i = 0; i < 6; ++i) {
     stays.push_back(one.call<&house::sit>(leave));
@@ -487,7 +487,8 @@ TEST_CASE("a constructor that throws fails every call with its cause, and is not
   for (int i = 0; i < 10; ++i) calls.push_back(one.call<&constructor_throws::ask>());
   for (const future<int>& call : calls) {
     CHECK_THROWS_AS(get(call), mobula::actor_died_error);
-    CHECK_THROWS_WITH(get(call), ContainsSubstring("no such device") && ContainsSubstring("broken"));
+    CHECK_THROWS_WITH(get(call),
+                      ContainsSubstring("no such device") && ContainsSubstring("broken"));
   }
   CHECK_THROWS_WITH(get(one.call<&constructor_throws::ask>()), ContainsSubstring("no such device"));
   CHECK_FALSE(mobula::find<constructor_throws>("broken").has_value());
@@ -607,8 +608,7 @@ TEST_CASE("actors of aggregates are made with braces", "[actors][clause-4]") {
   CHECK(get(spawn<aggregate>().call<&aggregate::next>()) == 1);
 }
 
-TEST_CASE("members may be inherited, virtual, const, overloaded, templates",
-          "[actors][clause-4]") {
+TEST_CASE("members may be inherited, virtual, const, overloaded, templates", "[actors][clause-4]") {
   test_runtime runtime;
   const auto one = spawn<circle>();
   CHECK(get(one.call<&circle::kind>()) == "circle");
@@ -721,8 +721,8 @@ TEST_CASE("calls wait for tasks and other actors on one CPU", "[actors][clause-9
   CHECK(get(asked) == std::vector<int>(10, 5));
 }
 
-// With one call at a time an actor that waits for itself waits for ever; the waits that can time out
-// do, and what they waited for runs afterwards.
+// With one call at a time an actor that waits for itself waits for ever; the waits that can time
+// out do, and what they waited for runs afterwards.
 TEST_CASE("a call of an actor on itself runs after the one that made it", "[actors][clause-21]") {
   test_runtime runtime;
   const auto one = spawn<asker>();
@@ -1042,8 +1042,7 @@ TEST_CASE("posts run in order with calls and block nobody", "[actors][clause-58]
   CHECK(get(one.call<&recorder::all>()) == up_to(100));
 }
 
-TEST_CASE("errors of posts are counted, and logged once a second at most",
-          "[actors][clause-58]") {
+TEST_CASE("errors of posts are counted, and logged once a second at most", "[actors][clause-58]") {
   captured_errors errors;
   {
     test_runtime runtime;
@@ -1055,8 +1054,8 @@ TEST_CASE("errors of posts are counted, and logged once a second at most",
   CHECK_THAT(text, ContainsSubstring("clerk") && ContainsSubstring("out of paper"));
   CHECK(lines_with(text, "posted call") >= 1);
   CHECK(lines_with(text, "posted call") <= 4);
-  CHECK_THAT(text, ContainsSubstring("499 more posted calls failed") ||
-                       ContainsSubstring("the last"));
+  CHECK_THAT(text,
+             ContainsSubstring("499 more posted calls failed") || ContainsSubstring("the last"));
 }
 
 TEST_CASE("a post whose argument fails, or whose actor is dead, is an error of a post",

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "mobula/backends/threads/actor_client.hpp"
 #include "mobula/backends/threads/actor_lives.hpp"
 #include "mobula/backends/threads/body.hpp"
 #include "mobula/backends/threads/caller_lines.hpp"
@@ -63,7 +64,7 @@ class actor_calls {
       place->ready = true;
       cell.lines.advance(*place, left);
       leave_lines(cell, left);  // unlocks
-    } else {  // it was over before, or its submission failed
+    } else {                    // it was over before, or its submission failed
       cell.order_mutex.unlock();
       one.unpin();
     }
@@ -279,8 +280,7 @@ class actor_calls {
     group.runners = &self;
     for (int left = calls_in_a_row;; --left) {
       const bool enough = until != nullptr ? until->settled() : left == 0;
-      task* const next =
-          cell.phase != actor_phase::alive || enough ? nullptr : group.pop();
+      task* const next = cell.phase != actor_phase::alive || enough ? nullptr : group.pop();
       self.current = next;
       if (next == nullptr) break;
       cell.lock.unlock();
@@ -332,8 +332,8 @@ class actor_calls {
       void* instance = cell.instance;
       end = bodies_.run(one, instance, retries != 0);
       const auto tried = static_cast<std::int64_t>(one.attempt);
-      if (!end.why || !one.wishes || (retries >= 0 && tried > retries) ||
-          mine.stop_requested() || !one.wishes->retry_on.matches(end.thrown)) {
+      if (!end.why || !one.wishes || (retries >= 0 && tried > retries) || mine.stop_requested() ||
+          !one.wishes->retry_on.matches(end.thrown)) {
         break;
       }
       ++one.attempt;
@@ -344,8 +344,10 @@ class actor_calls {
     }
     one.drop_arguments();
     if (end.exited) {
-      one.settle_failure(failure_ptr::make(
-          actor_died_error("actor "" + cell.label() + "" died: it exited by itself")));
+      one.settle_failure(
+          failure_ptr::make(actor_died_error("actor "
+                                             " + cell.label() + "
+                                             " died: it exited by itself")));
       lives_.die(cell, "it exited by itself");
     } else if (end.why) {
       if (one.posted && !one.settled()) lives_.note_post_failure(one, end.why->cause());

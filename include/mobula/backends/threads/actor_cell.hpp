@@ -118,7 +118,7 @@ class actor_cell : public actor_state {
   }
 
   const std::string name_space;
-  actor_lives& lives;    ///< gone when the runtime is; not touched once this is `gone`
+  actor_lives& lives;      ///< gone when the runtime is; not touched once this is `gone`
   const bool lives_again;  ///< the constructor's arguments are kept for another life
   const bool detached;     ///< it lives without handles
   const int max_task_retries;
@@ -127,7 +127,7 @@ class actor_cell : public actor_state {
 
   spin_lock lock;
   actor_phase phase = actor_phase::creating;
-  void* instance = nullptr;  ///< changes only when nothing runs
+  void* instance = nullptr;     ///< changes only when nothing runs
   task* constructor = nullptr;  ///< a handle; null when `gone`
   int restarts_left = 0;
   bool restarted = false;        ///< changes only when nothing runs

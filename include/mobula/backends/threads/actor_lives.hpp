@@ -13,30 +13,14 @@
 #include "mobula/backend/backend.hpp"
 #include "mobula/backend/dependencies.hpp"
 #include "mobula/backends/threads/actor_cell.hpp"
+#include "mobula/backends/threads/actor_client.hpp"
+#include "mobula/backends/threads/actor_list.hpp"
 #include "mobula/backends/threads/actor_names.hpp"
 #include "mobula/backends/threads/body.hpp"
 #include "mobula/backends/threads/pool.hpp"
 #include "mobula/core/demangle.hpp"
 
 namespace mobula::detail {
-
-/// What the actors need of the backend around them.
-class actor_client {
- public:
-  /// The call's outcome is `why` from now on; a running body is asked to stop. See
-  /// `backend::cancel`.
-  virtual void end_call(task& one, failure_ptr why) noexcept = 0;
-  /// Asks a running body to stop, without deciding its outcome.
-  virtual void interrupt(task& one) noexcept = 0;
-  /// The body was asked to stop, and so are the tasks that it submitted.
-  virtual void end_children(frame& of) noexcept = 0;
-  virtual void log_post_failure(const task& one, const error& why) noexcept = 0;
-  /// True where the task can't be placed: it is settled, or kept until it can be.
-  virtual bool refuse_placement(task& one) = 0;
-
- protected:
-  ~actor_client() = default;
-};
 
 /// Invariants:
 ///  - A life is ended by exactly one thread (`ending_life`), after its last body has returned; then
@@ -150,7 +134,8 @@ class actor_lives {
   void die(actor_cell& cell, std::string why) noexcept {
     std::vector<task*> waiting;  // with their queues' pins
     std::vector<task*> running;  // with a pin each
-    std::vector<task*> in_line;  // with a pin each; their queues' pins go with the last of their edges
+    std::vector<task*>
+        in_line;  // with a pin each; their queues' pins go with the last of their edges
     cell.lock.lock();
     if (cell.phase == actor_phase::dead) {
       cell.lock.unlock();
@@ -261,32 +246,19 @@ class actor_lives {
       }
       constructor.drop_handle();
       for (const record_ptr& done : stops) finish_stop(*done);
-      delist(cell);
+      list_.remove(cell);
     }
     cell.drop_reference();
   }
 
   /// Ends every actor, at the end of the runtime.
   void end_all() {
-    std::vector<actor_cell*> living;  // with a reference each
-    {
-      const std::lock_guard lock{list_mutex_};
-      for (actor_cell* at = first_; at != nullptr; at = at->next) {
-        const std::lock_guard quick{at->lock};
-        if (at->phase == actor_phase::dead) continue;
-        at->add_reference();
-        living.push_back(at);
-      }
-    }
-    for (actor_cell* const one : living) {
+    for (actor_cell* const one : list_.living()) {
       die(*one, "the runtime ended");
       one->drop_reference();
     }
   }
-  [[nodiscard]] bool none_left() const {
-    const std::lock_guard lock{list_mutex_};
-    return first_ == nullptr;
-  }
+  [[nodiscard]] bool none_left() const { return list_.empty(); }
 
   // For the calls.
 
@@ -334,7 +306,7 @@ class actor_lives {
     constructor.actor = cell;
     cell->add_reference();
     cell->failed_constructor.link.fire = constructor_failed;
-    enlist(*cell);
+    list_.add(*cell);
     return handle;
   }
   static void check_type(const actor_state& known, const std::type_info& wanted, const char* call) {
@@ -493,29 +465,12 @@ class actor_lives {
     pool_.after_give();
   }
 
-  void enlist(actor_cell& cell) {
-    const std::lock_guard lock{list_mutex_};
-    cell.add_reference();
-    cell.next = first_;
-    if (first_ != nullptr) first_->previous = &cell;
-    first_ = &cell;
-  }
-  void delist(actor_cell& cell) {
-    {
-      const std::lock_guard lock{list_mutex_};
-      (cell.previous != nullptr ? cell.previous->next : first_) = cell.next;
-      if (cell.next != nullptr) cell.next->previous = cell.previous;
-    }
-    cell.drop_reference();
-  }
-
   actor_client& client_;
   pool& pool_;
   ledger& ledger_;
   const body_runner& bodies_;
   actor_names names_;
-  mutable std::mutex list_mutex_;
-  actor_cell* first_ = nullptr;
+  actor_list list_;
 };
 
 }  // namespace mobula::detail
