@@ -168,6 +168,12 @@ class record {
   // Pins: what keeps the memory, not the value.
   void pin() noexcept { counts_.fetch_add(one_pin, std::memory_order_relaxed); }
   void unpin() noexcept {
+    // The last of all needs no atomic subtraction: nobody else can reach the record any more.
+    const std::uint64_t seen = counts_.load(std::memory_order_acquire);
+    if ((seen & (handle_mask | pin_mask | producing)) == one_pin) {
+      type_->destroy_record(*this);
+      return;
+    }
     const std::uint64_t old = counts_.fetch_sub(one_pin, std::memory_order_acq_rel);
     if ((old & pin_mask) == one_pin) type_->destroy_record(*this);
   }
@@ -377,12 +383,7 @@ class record {
     } else if (word & done_bit) {
       to_failure(word)->drop_reference();
     }
-    // Nobody can add a pin once the handles are gone, so a lone pin needs no atomic subtraction.
-    if ((counts_.load(std::memory_order_acquire) & pin_mask) == one_pin) {
-      type_->destroy_record(*this);
-    } else {
-      unpin();
-    }
+    unpin();
   }
 
   const record_type* type_;
