@@ -122,6 +122,7 @@ class actor {
 
 namespace detail {
 
+/// The options have been validated.
 template <class A, class... Arguments>
 actor<A> spawn_with(const actor_options& options, Arguments&&... arguments) {
   using policy = call_constructor<A>;
@@ -130,7 +131,6 @@ actor<A> spawn_with(const actor_options& options, Arguments&&... arguments) {
   check_call<policy, Arguments...>();
   if constexpr (shape_of<policy, Arguments...>::ok) {
     backend& host = require_backend("spawn");
-    validate(options);
     const record_ptr made = make_call<policy>(
         [&](task& one) {
           if (options.max_restarts != 0) refuse_retry_of_moves(one, "actor_options.max_restarts");
@@ -139,7 +139,7 @@ actor<A> spawn_with(const actor_options& options, Arguments&&... arguments) {
     task& constructor = static_cast<task&>(*made);
     actor_ptr state;
     try {
-      state = host.spawn(constructor, {options, typeid(A), type_name<A>()});
+      state = host.spawn(constructor, {options, typeid(A)});
     } catch (...) {
       discard(constructor);
       throw;
@@ -159,12 +159,14 @@ actor<A> spawn_with(const actor_options& options, Arguments&&... arguments) {
 template <class A, class... Arguments>
 requires(!detail::starts_with_options<Arguments...>)
     [[nodiscard]] actor<A> spawn(Arguments&&... arguments) {
-  return detail::spawn_with<A>(actor_options{}, std::forward<Arguments>(arguments)...);
+  static const actor_options none{};
+  return detail::spawn_with<A>(none, std::forward<Arguments>(arguments)...);
 }
 /// The same with options. With a name it waits for the answer: `name_taken_error` where a living
 /// actor of the namespace has it, or with `.get_if_exists` a handle to that actor.
 template <class A, class... Arguments>
 [[nodiscard]] actor<A> spawn(actor_options options, Arguments&&... arguments) {
+  validate(options);
   return detail::spawn_with<A>(options, std::forward<Arguments>(arguments)...);
 }
 

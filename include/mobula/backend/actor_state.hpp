@@ -9,6 +9,7 @@
 #include <typeinfo>
 #include <utility>
 
+#include "mobula/core/demangle.hpp"
 #include "mobula/core/ids.hpp"
 
 namespace mobula::detail {
@@ -45,15 +46,14 @@ class actor_state {
   const std::type_info& type() const noexcept { return *type_; }
   /// Which runtime of this process it belongs to.
   std::uint32_t epoch() const noexcept { return epoch_; }
-  /// The actor's name, or its class's and its id's.
-  const std::string& label() const noexcept { return label_; }
+  /// For errors and logs: its name, or its class's. Made when it is asked for.
+  std::string label() const { return name_.empty() ? demangle(*type_) : name_; }
   /// Empty where it has none.
   const std::string& name() const noexcept { return name_; }
 
  protected:
-  actor_state(actor_id id, const std::type_info& type, std::uint32_t epoch, std::string name,
-              std::string label)
-      : type_(&type), id_(id), epoch_(epoch), name_(std::move(name)), label_(std::move(label)) {}
+  actor_state(actor_id id, const std::type_info& type, std::uint32_t epoch, std::string name)
+      : type_(&type), id_(id), epoch_(epoch), name_(std::move(name)) {}
   virtual ~actor_state() = default;
 
   /// No handle is left. May be called more than once, if handles came back.
@@ -69,7 +69,6 @@ class actor_state {
   actor_id id_;
   std::uint32_t epoch_;
   std::string name_;
-  std::string label_;
 };
 
 /// An owning pointer to an actor: one handle.

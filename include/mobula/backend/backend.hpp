@@ -27,7 +27,6 @@ namespace mobula::detail {
 struct actor_request {
   const actor_options& options;
   const std::type_info& type;
-  std::string class_name;
 };
 
 /// Promises that hold for every function below unless it says otherwise:

@@ -154,7 +154,8 @@ class frame {
   frame* previous_ = nullptr;
 };
 
-/// Before a body waits, be it only for what is ready: a body that was asked to stop goes no further.
+/// Before a body waits, be it only for what is ready: a body that was asked to stop goes no
+/// further.
 inline void throw_if_asked_to_stop() {
   if (frame::current != nullptr && frame::current->stop_requested()) {
     throw cancelled_error("the task was cancelled while it waited");

@@ -83,7 +83,7 @@ class task : public record {
   std::unique_ptr<task_extension> extension;
   std::uint64_t number = 0;  ///< its id
   std::uint32_t attempt = 1;
-  bool posted = false;   ///< nobody reads the result; an error goes to the log
+  bool posted = false;  ///< nobody reads the result; an error goes to the log
 
   task_id id() const noexcept { return task_id{number}; }
   /// What it is called in errors, lists and traces.
@@ -96,6 +96,8 @@ class task : public record {
     function->drop_arguments(*this);
     extension.reset();
   }
+  /// It asks for exactly one CPU and nothing else.
+  [[nodiscard]] bool is_plain() const noexcept { return !wishes || wishes->plain; }
   call_wishes& make_wishes() {
     if (!wishes) wishes = std::make_unique<call_wishes>();
     return *wishes;

@@ -11,6 +11,7 @@
 #include <new>
 #include <tuple>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
 
 #include "mobula/backend/backend.hpp"
@@ -234,9 +235,22 @@ inline constexpr record_type call_record<Policy, type_list<Parameters...>, Store
                      call_record<Policy, type_list<Parameters...>, Stored...>>::
         make(call_record<Policy, type_list<Parameters...>, Stored...>::offset());
 
+template <class List>
+inline constexpr std::uint64_t joined_scheme = 0;
+template <class... Tags>
+inline constexpr std::uint64_t joined_scheme<type_list<Tags...>> = [] {
+  std::uint64_t joined = 14695981039346656037ULL;  // FNV-1a
+  ((joined = (joined ^ Tags::fingerprint) * 1099511628211ULL), ...);
+  return joined;
+}();
+
 template <class Policy, class Parameters, class Schemes, class... Stored>
-inline constexpr function_entry call_entry<Policy, Parameters, Schemes, Stored...>::entry =
-    call_record<Policy, Parameters, Stored...>::describe();
+inline constexpr function_entry call_entry<Policy, Parameters, Schemes, Stored...>::entry = [] {
+  function_entry made = call_record<Policy, Parameters, Stored...>::describe();
+  made.key = &typeid(type_list<Policy, Parameters, Stored...>);
+  made.scheme = joined_scheme<Schemes>;
+  return made;
+}();
 template <class Policy, class Parameters, class Schemes, class... Stored>
 inline const registrar call_entry<Policy, Parameters, Schemes, Stored...>::enrolled{entry};
 

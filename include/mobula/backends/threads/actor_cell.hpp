@@ -94,9 +94,9 @@ class actor_cell : public actor_state {
  public:
   /// Takes a handle to `made_by`. `last_handle(cell)` is called when no handle is left.
   actor_cell(actor_id id, const std::type_info& type, std::uint32_t epoch,
-             const actor_options& from, std::string space, std::string label, actor_lives& of,
-             task& made_by, void (*last_handle)(actor_cell&) noexcept)
-      : actor_state(id, type, epoch, from.name, std::move(label)),
+             const actor_options& from, std::string space, actor_lives& of, task& made_by,
+             void (*last_handle)(actor_cell&) noexcept)
+      : actor_state(id, type, epoch, from.name),
         name_space(std::move(space)),
         lives(of),
         lives_again(from.max_restarts != 0),

@@ -74,7 +74,7 @@ class actor_lives {
   void schedule_constructor(task& constructor) {
     if (constructor.is_claimed()) {  // an argument failed, or the actor was killed
       constructor.unpin();
-    } else if (constructor.wishes->plain) {
+    } else if (constructor.is_plain()) {
       pool_.push(constructor);
     } else if (!client_.refuse_placement(constructor)) {
       pool_.push_special(constructor);
@@ -213,6 +213,7 @@ class actor_lives {
     destroy_instance(cell);
     if (cell.holds_resources) {
       cell.holds_resources = false;
+      ledger_.keep_cpu(-cell.life_resources.cpus().steps());
       ledger_.give(cell.life_resources);
       pool_.dispatch();
     }
@@ -293,16 +294,19 @@ class actor_lives {
   actor_ptr make_cell(task& constructor, const actor_request& request, const std::string& space,
                       actor_id id) {
     const actor_options& options = request.options;
-    auto* const cell = new actor_cell(id, request.type, constructor.epoch(), options, space,
-                                      options.name.empty() ? request.class_name : options.name,
-                                      *this, constructor, last_handle);
+    auto* const cell = new actor_cell(id, request.type, constructor.epoch(), options,
+                                      options.name.empty() ? std::string{} : space, *this,
+                                      constructor, last_handle);
     actor_ptr handle = actor_ptr::adopt(cell);
-    call_wishes& wishes = constructor.make_wishes();
-    wishes.where = options.where;
-    wishes.plain = !options.cpus && cell->life_resources.is_zero() &&
-                   options.where.what() == placement::kind::anywhere;
-    wishes.resources = cell->life_resources;
-    if (!options.cpus) wishes.resources += resource_vector::of_cpus(resource_amount(1));
+    const bool plain = !options.cpus && cell->life_resources.is_zero() &&
+                       options.where.what() == placement::kind::anywhere;
+    if (!plain || constructor.wishes) {
+      call_wishes& wishes = constructor.make_wishes();
+      wishes.where = options.where;
+      wishes.plain = plain;
+      wishes.resources = cell->life_resources;
+      if (!options.cpus) wishes.resources += resource_vector::of_cpus(resource_amount(1));
+    }
     constructor.actor = cell;
     cell->add_reference();
     cell->failed_constructor.link.fire = constructor_failed;
@@ -452,10 +456,11 @@ class actor_lives {
 
   /// After a constructor: what was taken to place the actor, less what it keeps while it lives.
   void give_back_placement(worker_slot& me, actor_cell& cell, task& constructor, bool lives) {
-    if (constructor.wishes->plain) return;
+    if (constructor.is_plain()) return;
     me.body_cpu = 0;
     if (lives && !cell.life_resources.is_zero()) {
       cell.holds_resources = true;
+      ledger_.keep_cpu(cell.life_resources.cpus().steps());
       resource_vector surplus = constructor.wishes->resources;
       surplus -= cell.life_resources;
       ledger_.give(surplus);

@@ -202,7 +202,7 @@ class threads_host final : public backend, private pool_client, private actor_cl
     }
     one.drop_arguments();
     // What it held is free before anybody can know that it is done.
-    const bool special = one.wishes && !one.wishes->plain;
+    const bool special = !one.is_plain();
     if (special) {
       me.body_cpu = 0;
       ledger_.give(one.wishes->resources);
@@ -296,7 +296,7 @@ class threads_host final : public backend, private pool_client, private actor_cl
     } else if (pool_.ending()) {
       end_task(one, runtime_ended(), false);
       one.unpin();
-    } else if (!one.wishes || one.wishes->plain) {
+    } else if (one.is_plain()) {
       pool_.push(one);
     } else if (!refuse_placement(one)) {
       pool_.push_special(one);

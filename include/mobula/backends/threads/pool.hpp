@@ -248,7 +248,7 @@ class pool {
     if (me.stack_left() < stack_bytes_min) return false;
     if (one.function->kind == function_kind::call) return client_.help_call(me, one);
     if (one.function->kind != function_kind::task) return false;
-    if (one.wishes && !one.wishes->plain) return false;
+    if (!one.is_plain()) return false;
     if (one.is_claimed()) return one.settled();
     const std::int64_t before = me.body_cpu;
     const bool lent = before >= one_cpu;
