@@ -14,6 +14,7 @@
 #include "mobula/backends/threads/ledger.hpp"
 #include "mobula/backends/threads/queues.hpp"
 #include "mobula/backends/threads/slot_list.hpp"
+#include "mobula/core/exceptions_aside.hpp"
 
 namespace mobula::detail {
 
@@ -201,6 +202,7 @@ class pool {
 
   /// Runs `wanted` here, or what it waits for, as long as that can be done here and now.
   void help(worker_slot& me, task& wanted) {
+    const exceptions_aside mine;  // the caller may be in a `catch` block, which is not the body's
     if (wanted.blockers.load(std::memory_order_acquire) == 0) {
       help_ready(me, wanted);
       return;
