@@ -22,23 +22,30 @@ namespace mobula {
 
 namespace detail {
 
-/// All that SPEC names; which of them a program has depends on what it includes.
-inline constexpr std::array<std::string_view, 5> backend_names{"threads", "loopback", "processes",
-                                                               "cluster", "simulation"};
+/// Every backend's name; whether this version of Mobula has it is another matter.
+struct backend_name {
+  std::string_view name;
+  bool exists;
+};
+inline constexpr std::array<backend_name, 5> backend_names{{{"threads", true},
+                                                            {"loopback", true},
+                                                            {"processes", false},
+                                                            {"cluster", false},
+                                                            {"simulation", false}}};
 
 [[noreturn]] inline void throw_backend_missing(const std::string& wanted) {
-  for (const std::string_view name : backend_names) {
+  std::vector<std::string_view> known;
+  for (const auto& [name, exists] : backend_names) {
+    known.push_back(name);
     if (name != wanted) continue;
-    throw std::invalid_argument("backend '" + wanted +
-                                "' is not in this program: include <mobula/backends/" + wanted +
-                                ".hpp> next to main");
+    const std::string header = "<mobula/backends/" + wanted + ".hpp>";
+    throw std::invalid_argument(
+        "backend '" + wanted + "' is not in this program: " +
+        (exists ? "include " + header + " next to main"
+                : "it comes with " + header + ", which this version of Mobula does not have yet"));
   }
-  std::string text = "backend '" + wanted + "' does not exist";
-  const std::vector<std::string_view> known(backend_names.begin(), backend_names.end());
-  if (const auto near = near_miss(wanted, known); !near.empty()) {
-    text += "; did you mean '" + std::string{near} + "'?";
-  }
-  throw std::invalid_argument(text);
+  throw std::invalid_argument("backend '" + wanted + "' does not exist" +
+                              did_you_mean(wanted, known));
 }
 
 inline const backend_factory& find_backend(const std::string& wanted) {

@@ -67,7 +67,7 @@ class work_queues {
   finding find(worker_slot& me, bool& token, bool some_blocked) {
     // Now and then the oldest of others goes before the newest of one's own, or those might wait
     // for ever.
-    if (++me.turn % 61 == 0 && !some_blocked) {
+    if (++me.turn % 61 == 0) {
       if (const finding other = find_granted()) return other;
       if (const finding other = rob(me, token)) return other;
     }
