@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "mobula/backend/backend.hpp"
 #include "mobula/core/record.hpp"
 #include "mobula/detail/signature.hpp"
 #include "mobula/detail/value_record.hpp"
@@ -189,6 +190,7 @@ Stored store(Argument&& argument) {
   using given = std::remove_cvref_t<Argument>;
   constexpr const char* what = "async or call: an argument";
   if constexpr (object_count<Stored> != 0) {
+    require_backend(what, argument.require_state(what)->epoch());
     if constexpr (std::is_lvalue_reference_v<Argument> ||
                   std::is_const_v<std::remove_reference_t<Argument>>) {
       return {argument.require_state(what)};
@@ -198,7 +200,10 @@ Stored store(Argument&& argument) {
   } else if constexpr (is_gathered<Stored>) {
     Stored made;
     made.objects.reserve(argument.size());
-    for (const auto& one : argument) made.objects.push_back(one.require_state(what));
+    for (const auto& one : argument) {
+      made.objects.push_back(one.require_state(what));
+      require_backend(what, one.state()->epoch());
+    }
     return made;
   } else if constexpr (is_span<given> && std::is_same_v<Stored, typename owned_of<given>::type>) {
     return Stored(argument.begin(), argument.end());
