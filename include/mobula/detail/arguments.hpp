@@ -134,7 +134,9 @@ template <class Parameter, class Argument, class Given = std::remove_cvref_t<Arg
 constexpr auto stored_type() noexcept {
   using wanted = std::remove_cvref_t<Parameter>;
   constexpr bool generic = std::is_same_v<Parameter, any_parameter>;
-  if constexpr (future_traits<Given>::single) {
+  if constexpr (std::is_same_v<Parameter, whole_parameter>) {
+    return std::type_identity<Given>{};
+  } else if constexpr (future_traits<Given>::single) {
     using value = typename future_traits<Given>::value;
     if constexpr (std::is_void_v<value>) {
       static_assert(

@@ -23,6 +23,8 @@ struct type_at<Index, type_list<First, Rest...>> : type_at<Index - 1, type_list<
 
 /// Stands for a parameter whose type is deduced from its argument.
 struct any_parameter {};
+/// The same for an argument that is or holds futures, which the parameter takes as they are.
+struct whole_parameter {};
 
 /// `known` is false where the parameters can't be told: templates and overloaded call operators.
 template <class Function>

@@ -2,6 +2,7 @@
 
 /// From a call's options and arguments to a submitted task.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -20,25 +21,6 @@
 #include "mobula/future.hpp"
 
 namespace mobula::detail {
-
-/// The parameter list against which the arguments are checked: the function's own, or one that
-/// takes what it is given.
-template <class Known, std::size_t Count>
-struct parameters_for {
-  template <std::size_t>
-  using any = any_parameter;
-  template <class Indices>
-  struct make;
-  template <std::size_t... Indices>
-  struct make<std::index_sequence<Indices...>> {
-    using type = type_list<any<Indices>...>;
-  };
-  using type = typename make<std::make_index_sequence<Count>>::type;
-};
-template <class Known, std::size_t Count>
-requires Known::known struct parameters_for<Known, Count> {
-  using type = typename Known::parameters;
-};
 
 template <class T>
 inline constexpr bool is_pointer_parameter = std::is_pointer_v<std::remove_cvref_t<T>>;
@@ -82,10 +64,57 @@ requires(sizeof...(Parameters) ==
   static constexpr bool ok = callable && returns_value;
 };
 
+template <class T>
+inline constexpr bool holds_futures =
+    future_traits<std::remove_cvref_t<T>>::single || future_traits<std::remove_cvref_t<T>>::list;
+
+/// For a function whose parameters are not known: futures are resolved where it can be called so,
+/// else some of them are passed on as they are. `Choice` has a bit for each of the first
+/// `choosable` arguments that are futures.
+template <class Policy, std::size_t Choice, class... Arguments>
+struct chosen_parameters {
+  static constexpr std::size_t choosable = 5;
+  static constexpr std::size_t futures =
+      std::min(choosable, (std::size_t{holds_futures<Arguments>} + ... + 0));
+
+  static constexpr bool whole(std::size_t index) {
+    constexpr bool is_future[] = {holds_futures<Arguments>..., false};
+    std::size_t before = 0;
+    for (std::size_t i = 0; i < index; ++i) before += is_future[i] ? 1 : 0;
+    return is_future[index] && before < choosable && ((Choice >> before) & 1) != 0;
+  }
+  template <std::size_t... Indices>
+  static auto choose(std::index_sequence<Indices...>)
+      -> type_list<std::conditional_t<whole(Indices), whole_parameter, any_parameter>...>;
+  using list = decltype(choose(std::index_sequence_for<Arguments...>{}));
+
+  static constexpr auto pick() {
+    if constexpr (call_shape<Policy, list, Arguments...>::callable) {
+      return list{};
+    } else if constexpr (Choice + 1 < (std::size_t{1} << futures)) {
+      return chosen_parameters<Policy, Choice + 1, Arguments...>::pick();
+    } else {
+      return type_list<as_any<Arguments>...>{};
+    }
+  }
+  template <class>
+  using as_any = any_parameter;
+};
+
+/// The parameter list against which the arguments are checked: the function's own, or one that
+/// takes what it is given.
+template <class Policy, class... Arguments>
+struct parameters_for {
+  using type = decltype(chosen_parameters<Policy, 0, Arguments...>::pick());
+};
+template <class Policy, class... Arguments>
+requires Policy::known::known struct parameters_for<Policy, Arguments...> {
+  using type = typename Policy::known::parameters;
+};
+
 template <class Policy, class... Arguments>
 using shape_of =
-    call_shape<Policy, typename parameters_for<typename Policy::known, sizeof...(Arguments)>::type,
-               Arguments...>;
+    call_shape<Policy, typename parameters_for<Policy, Arguments...>::type, Arguments...>;
 
 template <class Policy, class... Arguments>
 constexpr void check_call() {
@@ -144,8 +173,7 @@ struct record_for<Policy, type_list<Parameters...>, Arguments...> {
 };
 template <class Policy, class... Arguments>
 using record_for_call =
-    record_for<Policy, typename parameters_for<typename Policy::known, sizeof...(Arguments)>::type,
-               Arguments...>;
+    record_for<Policy, typename parameters_for<Policy, Arguments...>::type, Arguments...>;
 
 /// `void` where the call is wrong, so that one message is all.
 template <class Policy, class... Arguments>

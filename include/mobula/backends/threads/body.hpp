@@ -92,6 +92,9 @@ class body_runner {
 
   static std::string subject(const task& one) {
     if (one.actor == nullptr) return "task \"" + one.name() + "\"";
+    if (one.function->kind == function_kind::constructor) {
+      return "actor \"" + one.actor->label() + "\"";
+    }
     return "actor \"" + one.actor->label() + "\", call \"" + one.name() + "\"";
   }
 

@@ -188,6 +188,10 @@ class threads_host final : public backend, private pool_client, private actor_cl
       actors_.run_constructor(me, one);
       return;
     }
+    if (pool_.ending()) {
+      never_run(me, one, pins);
+      return;
+    }
     const pool::body_mark mark(me, one.function);
     frame mine(one);
     one.frame.store(&mine, std::memory_order_release);
@@ -196,7 +200,8 @@ class threads_host final : public backend, private pool_client, private actor_cl
     for (;;) {
       const bool again = one.wishes && one.wishes->retries_left != 0;
       end = bodies_.run(one, instance, again);
-      if (!end.why || !again || one.settled() || !one.wishes->retry_on.matches(end.thrown)) break;
+      if (!end.why || !again || one.settled() || pool_.ending()) break;
+      if (!one.wishes->retry_on.matches(end.thrown)) break;
       if (one.wishes->retries_left > 0) --one.wishes->retries_left;
       ++one.attempt;
     }
@@ -219,6 +224,18 @@ class threads_host final : public backend, private pool_client, private actor_cl
       one.type().destroy_value(one);  // it was cancelled: nobody sees the value
     }
     if (mine.stop_requested()) end_children(mine);
+    one.end_producing(pins);
+    if (special) pool_.after_give();
+  }
+  /// It was taken from its queue when the runtime had begun to end.
+  void never_run(worker_slot& me, task& one, std::uint64_t pins) noexcept {
+    const bool special = !one.is_plain();
+    if (special) {
+      me.body_cpu = 0;
+      ledger_.give(one.wishes->resources);
+    }
+    one.settle_failure(runtime_ended());
+    one.drop_arguments();
     one.end_producing(pins);
     if (special) pool_.after_give();
   }

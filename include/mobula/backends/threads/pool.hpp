@@ -376,7 +376,8 @@ class pool {
     if (cpu != 0) ledger_.take_cpu_again(cpu, me.bed);
     if (body != nullptr) crew_.body_goes_on(me, before, full);
     const bool settled = one.settled();
-    if (!settled || (body != nullptr && body->stop_requested())) check_stop(body);
+    // The end settles what nobody else did, so a value that came with it counts as none.
+    if (!settled || interrupted()) check_stop(body);
     return settled;
   }
 
