@@ -12,9 +12,22 @@
 #include <vector>
 
 #include "mobula/backends/threads/deque.hpp"
+#include "mobula/core/record.hpp"
+#include "mobula/core/record_memory.hpp"
 #include "mobula/core/spin_lock.hpp"
 
 namespace bench {
+
+/// Memory of the thread's own, as everybody's here but that of `std::future`.
+template <class T>
+struct pooled {
+  static void* operator new(std::size_t bytes) {
+    return mobula::detail::record_memory::allocate(bytes);
+  }
+  static void operator delete(void* memory) noexcept {
+    mobula::detail::record_memory::release(memory, sizeof(T));
+  }
+};
 
 /// Work-stealing deques and a waiter who runs what it waits for. No errors, no cancelling, no
 /// dependencies, no tokens; it spins where Mobula parks. One allocation a task.
@@ -22,7 +35,7 @@ class floor_pool {
  public:
   using function = std::uint64_t (*)(floor_pool&, std::uint64_t);
 
-  struct job {
+  struct job : pooled<job> {
     job(function what, std::uint64_t with) : body(what), argument(with) {}
     std::atomic<std::uint32_t> references{2};  // the queue's and the waiter's
     std::atomic<std::uint32_t> state{waiting};
@@ -154,7 +167,7 @@ class floor_pool {
 /// A counter behind a queue of many producers and one consumer, run by a `floor_pool`.
 class floor_actor {
  public:
-  struct message {
+  struct message : pooled<message> {
     message* next = nullptr;
     std::uint64_t argument = 0;
     std::uint64_t result = 0;
