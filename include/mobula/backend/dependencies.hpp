@@ -65,6 +65,7 @@ inline void dependency_fired(waiter& link) noexcept {
   dependency& edge = reinterpret_cast<dependency&>(link);  // `link` is its first member
   task& owner = *edge.owner;
   if (edge.target->failed() != nullptr && owner.claim()) {
+    owner.fails_soon.store(true, std::memory_order_release);
     fail_dependents(owner);  // its other edges may be pending: the queue's pin keeps them until the
                              // last has fired
   } else {

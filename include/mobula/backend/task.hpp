@@ -83,7 +83,8 @@ class task : public record {
   std::unique_ptr<task_extension> extension;
   std::uint64_t number = 0;  ///< its id
   std::uint32_t attempt = 1;
-  bool posted = false;  ///< nobody reads the result; an error goes to the log
+  std::atomic<bool> fails_soon{false};  ///< claimed because a dependency failed
+  bool posted = false;                  ///< nobody reads the result; an error goes to the log
 
   task_id id() const noexcept { return task_id{number}; }
   /// What it is called in errors, lists and traces.

@@ -345,8 +345,12 @@ class threads_host final : public backend, private pool_client, private actor_cl
         end_all(children);
         return;
       }
-      one.release_producer();  // whoever has claimed it is about to begin, or to settle it
-      relax();
+      const bool fails_soon = one.fails_soon.load(std::memory_order_acquire);
+      // Its arguments' failure has claimed it, on this thread perhaps, further down the stack.
+      if (fails_soon) one.settle_failure(why);
+      one.release_producer();
+      if (fails_soon) return;
+      relax();  // whoever has claimed it is about to begin, or to settle it
     }
   }
   static void stop_body(frame& running) {
