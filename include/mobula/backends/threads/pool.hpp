@@ -116,6 +116,7 @@ class pool {
   template <class VisitTask, class VisitGroup>
   void drain(VisitTask visit_task, VisitGroup visit_group) {
     queues_.drain(visit_task, visit_group);
+    after_give();
   }
   /// How many bodies run, and threads outside of bodies wait here. `visit(const function_entry&)`
   /// for one body of each thread.

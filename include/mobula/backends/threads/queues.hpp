@@ -120,7 +120,10 @@ class work_queues {
   template <class VisitTask, class VisitGroup>
   void drain(VisitTask visit_task, VisitGroup visit_group) {
     for (task* const one : ledger_.drain()) visit_task(*one);
-    while (const finding granted = find_granted()) visit_task(*granted.what);
+    while (const finding granted = find_granted()) {
+      ledger_.give(granted.what->wishes->resources);
+      visit_task(*granted.what);
+    }
     slots_.for_each([&](worker_slot& slot) {
       for (worker_slot::lane& lane : slot.lanes) {
         while (lane.tasks.size() != 0) {
