@@ -216,6 +216,17 @@ TEST_CASE("a vector of futures is gathered for a list of values", "[values][clau
         0);
 }
 
+TEST_CASE("the values of a moved list of futures are moved into the task", "[values][clause-3]") {
+  test_runtime runtime;
+  std::vector<future<std::unique_ptr<int>>> parts;
+  for (int i = 0; i < 10; ++i) {
+    parts.push_back(async([](int n) { return std::make_unique<int>(n); }, i));
+  }
+  // By value, so that each is taken over: not even the caller may hold a handle then.
+  CHECK(get(async([](std::vector<std::unique_ptr<int>> all) { return *all.back(); },
+                  std::move(parts))) == 9);
+}
+
 TEST_CASE("a future inside a container, a struct or a result works where it arrives",
           "[values][clause-3]") {
   struct order {

@@ -203,8 +203,16 @@ Stored store(Argument&& argument) {
     Stored made;
     made.objects.reserve(argument.size());
     for (const auto& one : argument) {
-      made.objects.push_back(one.require_state(what));
-      require_backend(what, one.state()->epoch());
+      require_backend(what, one.require_state(what)->epoch());
+    }
+    for (auto& one : argument) {
+      if constexpr (std::is_lvalue_reference_v<Argument> ||
+                    std::is_const_v<std::remove_reference_t<Argument>>) {
+        made.objects.push_back(one.state());
+      } else {
+        // A handle that stayed with the caller would make the task copy the value.
+        made.objects.push_back(std::move(one).take_state(what));
+      }
     }
     return made;
   } else if constexpr (is_span<given> && std::is_same_v<Stored, typename owned_of<given>::type>) {
