@@ -38,9 +38,9 @@ int main(int argc, char** argv) {
   const mobula::promise<int> second;
   const mobula::promise<int> third;
   std::cout << "in the order of completion:";
-  for (const mobula::future<int>& each :
-       mobula::as_completed(std::vector{mobula::async<first>(3, third.get_future()),
-                                        mobula::async<first>(2, second.get_future()), quick})) {
+  const mobula::future<int> two = mobula::async<first>(2, second.get_future());
+  const mobula::future<int> three = mobula::async<first>(3, third.get_future());
+  for (const mobula::future<int>& each : mobula::as_completed({three, two, quick})) {
     const int value = mobula::get(each);
     std::cout << ' ' << value;
     if (value == 1) second.set_value(0);

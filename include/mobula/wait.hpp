@@ -204,5 +204,9 @@ template <class T>
 completion_range<T> as_completed(std::vector<future<T>> futures) {
   return completion_range<T>(std::move(futures));
 }
+template <class T>
+completion_range<T> as_completed(std::initializer_list<future<T>> futures) {
+  return completion_range<T>(futures);
+}
 
 }  // namespace mobula
