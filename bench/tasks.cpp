@@ -209,7 +209,7 @@ int main(int argc, char** argv) {
               windows("TBB enqueue + packaged_task", 1000, 5, by_enqueue),
 #endif
               windows("mutex + condvar pool", 1000, 5, by_locked),
-              windows("std::async", 100, 1, by_async)},
+              windows("std::async, windows of 100", 100, 1, by_async)},
              {{"floor", 1.5}, {"TBB task_group", 1.0}, {"TBB enqueue + packaged_task", 0.25}}});
   table.add(
       {"submit+get, alone",
