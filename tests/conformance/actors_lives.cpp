@@ -560,6 +560,7 @@ TEST_CASE("detached actors are found by name until the runtime ends", "[actors][
     static_cast<void>(
         spawn<worker>({.name = "killed", .lifetime = mobula::lifetime::detached}, book, 2));
     CHECK(get(mobula::find<worker>("stays").value().call<&worker::number>()) == 1);
+    CHECK(get(mobula::find<worker>("killed")->call<&worker::number>()) == 2);
     kill(mobula::find<worker>("killed").value());
     CHECK_FALSE(mobula::find<worker>("killed"));
     book.gone.wait_for(1);
@@ -723,6 +724,7 @@ TEST_CASE("no end hangs with 10 000 calls queued", "[actors][clause-26]") {
   const future<int> first = one->call<&worker::deaf>(end);
   std::vector<future<int>> calls;
   SECTION("kill") {
+    book.begun.wait_for(1);
     calls = many_calls(*one, count);
     kill(*one);
     check_all_fail<actor_died_error>(calls);

@@ -344,11 +344,7 @@ class actor_calls {
     }
     one.drop_arguments();
     if (end.exited) {
-      one.settle_failure(
-          failure_ptr::make(actor_died_error("actor "
-                                             " + cell.label() + "
-                                             " died: it exited by itself")));
-      lives_.die(cell, "it exited by itself");
+      lives_.die(cell, "it exited by itself");  // which fails this call too, once the name is free
     } else if (end.why) {
       if (one.posted && !one.settled()) lives_.note_post_failure(one, end.why->cause());
       one.settle_failure(std::move(end.why));
