@@ -93,22 +93,20 @@ class runtime {
     const detail::backend_factory& factory = detail::find_backend(options.backend);
     detail::functions().check_schemes();
     // One at a time starts: the place is taken before anything is made.
-    static std::atomic<std::uint32_t> runtimes_made{0};
-    static std::atomic<bool> taken{false};
-    if (taken.exchange(true)) {
+    if (detail::the_runtime.taken.exchange(true)) {
       throw std::logic_error("runtime: another runtime lives in this process; end it first");
     }
-    place_.taken = &taken;
-    const std::uint32_t epoch = ++runtimes_made;
+    place_.taken = true;
+    const std::uint32_t epoch = ++detail::the_runtime.runtimes_made;
     host_ = factory.make(options, epoch);
     detail::the_runtime.epoch.store(epoch, std::memory_order_release);
     detail::the_runtime.host.store(host_.get(), std::memory_order_release);
   }
 
   struct place {
-    std::atomic<bool>* taken = nullptr;
+    bool taken = false;
     ~place() {
-      if (taken != nullptr) taken->store(false);
+      if (taken) detail::the_runtime.taken.store(false);
     }
   };
   place place_;  // given back after the host is gone

@@ -114,7 +114,8 @@ struct backend_factory {
   const backend_factory* next = nullptr;
 };
 
-inline std::atomic<const backend_factory*> backend_factories{nullptr};
+[[gnu::visibility("default")]] inline std::atomic<const backend_factory*> backend_factories{
+    nullptr};
 
 /// Adds a factory when the program starts; twice the same name is once.
 struct backend_registrar {
@@ -133,6 +134,8 @@ struct backend_registrar {
 struct current_runtime {
   std::atomic<backend*> host{nullptr};
   std::atomic<std::uint32_t> epoch{0};
+  std::atomic<bool> taken{false};  ///< from before a runtime is made until it is gone
+  std::atomic<std::uint32_t> runtimes_made{0};
 };
 [[gnu::visibility("default")]] inline constinit current_runtime the_runtime{};
 

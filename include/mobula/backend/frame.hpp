@@ -103,7 +103,8 @@ class frame {
   std::atomic<bool> stops_children{false};  ///< it was asked to stop, and its children with it
 
   /// The innermost body on this thread; null outside of tasks.
-  static inline constinit thread_local frame* current = nullptr;
+  /// One for the program and its libraries, even those that hide their symbols.
+  [[gnu::visibility("default")]] static inline constinit thread_local frame* current = nullptr;
 
  private:
   using guard = std::lock_guard<spin_lock>;

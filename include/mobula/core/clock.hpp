@@ -16,7 +16,7 @@ namespace detail {
 using clock_source = std::int64_t (*)() noexcept;
 
 /// Null for real time. Set by a backend that makes its own time, for as long as its runtime lives.
-inline std::atomic<clock_source> current_clock_source{nullptr};
+[[gnu::visibility("default")]] inline std::atomic<clock_source> current_clock_source{nullptr};
 
 }  // namespace detail
 

@@ -126,7 +126,7 @@ using flag_values = std::map<std::string, std::string, std::less<>>;
 /// The flags of this process, for runtimes that are made without `argv`.
 class remembered_flags {
  public:
-  static remembered_flags& instance() {
+  [[gnu::visibility("default")]] static remembered_flags& instance() {
     static remembered_flags flags;
     return flags;
   }

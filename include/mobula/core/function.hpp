@@ -12,7 +12,6 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <typeindex>
 #include <typeinfo>
 #include <vector>
 
@@ -118,10 +117,12 @@ class function_table {
   void check_schemes() const {
     const std::lock_guard lock{mutex_};
     if (entries_.size() == checked_) return;
-    std::map<std::type_index, const function_entry*> known;
+    // By address: clang gives classes of internal linkage in two files equal names, and so equal
+    // type_infos.
+    std::map<const std::type_info*, const function_entry*> known;
     for (const function_entry* one : entries_) {
       if (one->key == nullptr) continue;
-      const auto [at, fresh] = known.emplace(*one->key, one);
+      const auto [at, fresh] = known.emplace(one->key, one);
       if (!fresh && at->second->scheme != one->scheme) {
         throw std::logic_error(
             "runtime: two files of this program send the arguments of '" + readable_name(*one) +

@@ -30,6 +30,6 @@ struct executor_factory {
   std::string_view name;
   std::unique_ptr<executor> (*make)(double cpus);
 };
-inline const executor_factory* tbb_executor_factory = nullptr;
+[[gnu::visibility("default")]] inline const executor_factory* tbb_executor_factory = nullptr;
 
 }  // namespace mobula::detail
