@@ -197,7 +197,7 @@ TEST_CASE("each kill takes one life, be it begun or not", "[actors][clause-24]")
   CHECK(book.made.value() <= kills + 1);
 }
 
-TEST_CASE("-1 restarts are without end", "[actors][clause-24]") {
+TEST_CASE("restarts of -1 are without end", "[actors][clause-24]") {
   test_runtime runtime;
   const log_book book;
   const actor<worker> one = spawn<worker>({.max_restarts = -1}, book, 1);
