@@ -161,6 +161,12 @@ class crew {
         lender_->start([this] { work(false); });
       } else {
         const std::lock_guard lock{own_mutex_};
+        // Again, now that `stop` can't be between its last look at the list and its end.
+        if (stopping_.load(std::memory_order_seq_cst)) {
+          searching_.fetch_sub(1, std::memory_order_seq_cst);
+          threads_.fetch_sub(1, std::memory_order_relaxed);
+          return false;
+        }
         own_.emplace_back([this] { work(true); });
       }
     } catch (...) {  // the system has no thread to give; those that are there go on

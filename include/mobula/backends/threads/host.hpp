@@ -174,8 +174,8 @@ class threads_host final : public backend, private pool_client, private actor_cl
       pool_.begin_end();
       std::this_thread::sleep_for(std::chrono::microseconds(200));
     }
+    watch_.stop();  // first, for it starts threads
     pool_.stop();
-    watch_.stop();
     end_everything();
     report_post_failures();
   }
