@@ -128,8 +128,9 @@ actor<A> spawn_with(const actor_options& options, Arguments&&... arguments) {
   using policy = call_constructor<A>;
   static_assert(std::is_class_v<A> && !std::is_abstract_v<A>,
                 "mobula: an actor is an object of a class that can be made");
-  check_call<policy, Arguments...>();
-  if constexpr (shape_of<policy, Arguments...>::ok) {
+  if constexpr (!std::is_class_v<A> || std::is_abstract_v<A>) {
+    return actor<A>{};
+  } else if constexpr (check_call<policy, Arguments...>(); shape_of<policy, Arguments...>::ok) {
     backend& host = require_backend("spawn");
     const record_ptr made = make_call<policy>(
         [&](task& one) {

@@ -33,10 +33,11 @@ template <class Callable>
 inline constexpr bool is_plain_callable =
     std::is_class_v<Callable>&& std::is_empty_v<Callable> && !is_options<Callable>;
 /// A lambda with captures, a function object with members, or a pointer to a function.
-template <class Callable>
+template <class Callable, class... Arguments>
 inline constexpr bool is_loaded_callable = (std::is_class_v<Callable> &&
                                             !std::is_empty_v<Callable> && !is_options<Callable> &&
-                                            (signature_of_callable<Callable>::known)) ||
+                                            (signature_of_callable<Callable>::known ||
+                                             std::is_invocable_v<Callable&, Arguments...>)) ||
                                            std::is_function_v<std::remove_pointer_t<Callable>>;
 
 }  // namespace detail
@@ -94,9 +95,17 @@ requires detail::is_plain_callable<std::remove_cvref_t<Callable>>
 
 /// Says what is wrong with a callable that has a state.
 template <class Callable, class... Arguments>
-requires detail::is_loaded_callable<std::remove_cvref_t<Callable>> future<void> async(
+requires detail::is_loaded_callable<std::remove_cvref_t<Callable>, Arguments...> future<void> async(
     Callable&&, Arguments&&...) {
-  static_assert(!detail::is_loaded_callable<std::remove_cvref_t<Callable>>,
+  static_assert(!detail::is_loaded_callable<std::remove_cvref_t<Callable>, Arguments...>,
+                "mobula: a task can't have captures or be a pointer to a function: pass it as an "
+                "argument, or write async<function>(...)");
+  return {};
+}
+template <class Callable, class... Arguments>
+requires detail::is_loaded_callable<std::remove_cvref_t<Callable>, Arguments...> future<void> async(
+    task_options, Callable&&, Arguments&&...) {
+  static_assert(!detail::is_loaded_callable<std::remove_cvref_t<Callable>, Arguments...>,
                 "mobula: a task can't have captures or be a pointer to a function: pass it as an "
                 "argument, or write async<function>(...)");
   return {};

@@ -1,0 +1,6 @@
+// expect: an actor is an object of a class that can be made
+// errors: 3
+
+#include <mobula/mobula.hpp>
+
+int main() { static_cast<void>(mobula::spawn<int>(1)); }

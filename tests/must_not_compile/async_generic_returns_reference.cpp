@@ -1,0 +1,10 @@
+// expect: the function returns a reference or a pointer, which can't be sent
+// errors: 3
+
+#include <mobula/mobula.hpp>
+
+int number = 1;
+
+int main() {
+  static_cast<void>(mobula::async([](auto) -> int& { return number; }, 1));
+}

@@ -1,0 +1,11 @@
+// expect: a task can't have captures
+// errors: 3
+
+#include <functional>
+
+#include <mobula/mobula.hpp>
+
+int main() {
+  const std::function<int()> one = [] { return 1; };
+  static_cast<void>(mobula::async(one));
+}

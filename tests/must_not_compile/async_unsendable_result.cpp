@@ -1,0 +1,11 @@
+// expect: std::thread
+// expect: this type is not an aggregate
+// errors: 3
+
+#include <thread>
+
+#include <mobula/mobula.hpp>
+
+std::thread make() { return {}; }
+
+int main() { static_cast<void>(mobula::async<make>()); }

@@ -1,0 +1,10 @@
+// expect: the number of arguments is not the function's
+// errors: 3
+
+#include <mobula/mobula.hpp>
+
+struct counter {
+  int add(int n) { return n; }
+};
+
+int main() { static_cast<void>(mobula::spawn<counter>().call<&counter::add>()); }

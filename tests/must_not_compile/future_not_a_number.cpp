@@ -1,0 +1,9 @@
+// expect: no match|invalid operands|cannot convert
+// errors: 3
+
+#include <mobula/mobula.hpp>
+
+int main() {
+  const mobula::future<int> one;
+  return one + 1;
+}
