@@ -34,11 +34,17 @@ inline constexpr bool is_plain_callable =
     std::is_class_v<Callable>&& std::is_empty_v<Callable> && !is_options<Callable>;
 /// A lambda with captures, a function object with members, or a pointer to a function.
 template <class Callable, class... Arguments>
-inline constexpr bool is_loaded_callable = (std::is_class_v<Callable> &&
-                                            !std::is_empty_v<Callable> && !is_options<Callable> &&
-                                            (signature_of_callable<Callable>::known ||
-                                             std::is_invocable_v<Callable&, Arguments...>)) ||
-                                           std::is_function_v<std::remove_pointer_t<Callable>>;
+inline constexpr bool is_loaded_callable = [] {
+  if constexpr (!std::is_class_v<Callable>) {
+    return std::is_function_v<std::remove_pointer_t<Callable>>;
+  } else if constexpr (std::is_empty_v<Callable> || is_options<Callable>) {
+    return false;  // a generic one's body is not even looked at
+  } else if constexpr (signature_of_callable<Callable>::known) {
+    return true;
+  } else {
+    return std::is_invocable_v<Callable&, Arguments...>;
+  }
+}();
 
 }  // namespace detail
 
