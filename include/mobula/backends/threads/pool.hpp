@@ -272,8 +272,8 @@ class pool {
     }
     return mine;
   }
-  /// Takes the task out of the thread's own queue, where it is at one of its ends. Elsewhere it stays, claimed, until
-  /// whoever finds it throws it away.
+  /// Takes the task out of the thread's own queue, where it is at one of its ends. Elsewhere it
+  /// stays, claimed, until whoever finds it throws it away.
   static bool take_out(worker_slot& me, task& one) {
     worker_slot::lane* const lane = me.find_lane(one.function);
     if (lane == nullptr) return false;
@@ -284,13 +284,17 @@ class pool {
     }
     task* const popped = lane->tasks.pop();
     if (popped != nullptr && popped != &one) lane->tasks.push(popped);
-    if (lane->stale > 0) {  // at most one: below it lies what outer bodies have yet to ask for
-      --lane->stale;
+    // What was claimed in place lies right below, down to what outer bodies have yet to ask for.
+    while (lane->stale > 0) {
       task* const below = lane->tasks.pop();
-      if (below != nullptr && below->is_claimed()) {
+      if (below == nullptr) {
+        lane->stale = 0;
+      } else if (below->is_claimed()) {
         below->unpin();
-      } else if (below != nullptr) {
+        --lane->stale;
+      } else {
         lane->tasks.push(below);
+        break;
       }
     }
     return popped == &one;
