@@ -344,7 +344,9 @@ class actor_calls {
     }
     one.drop_arguments();
     if (end.exited) {
-      lives_.die(cell, "it exited by itself");  // which fails this call too, once the name is free
+      // Fails this call too, once the name is free; unless another thread is about to do so.
+      lives_.die(cell, "it exited by itself");
+      if (!one.settled()) one.settle_failure(lives_.death_of(cell));
     } else if (end.why) {
       if (one.posted && !one.settled()) lives_.note_post_failure(one, end.why->cause());
       one.settle_failure(std::move(end.why));
