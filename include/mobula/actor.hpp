@@ -56,7 +56,11 @@ auto submit_member(const actor_ptr& to, const char* name, bool post, Prepare pre
 /// A handle to an actor of class `A`. Copies refer to the same actor; when the last one goes,
 /// wherever it is, queued calls finish and the actor's destructor runs. Default-constructed it is
 /// empty. `A` may be incomplete. Thread safety: like `std::shared_ptr`. Calls of one caller run in
-/// the order in which they were made.
+/// the order in which they were made; one that was cancelled or lost an argument holds up nobody.
+/// An actor that runs one call at a time and waits in it for another call of itself waits for ever,
+/// as with a mutex that is locked twice: give that `get` a timeout, or the actor a
+/// `.max_concurrency`. The destructor of an `A` runs by itself, in nobody's call, and may wait for
+/// others; what it waits for may fail, at the latest when the runtime ends, so it has to catch.
 ///
 ///   mobula::actor<counter> hits = mobula::spawn<counter>(100);
 ///   int now = mobula::get(hits.call<&counter::increment>(5));
@@ -197,7 +201,8 @@ std::optional<actor<A>> find(const std::string& name, const std::string& name_sp
 }
 
 /// Ends the actor at once: what is queued and what runs fails with `actor_died_error`, a running
-/// body is asked to stop. With `.restart` it begins a new life if it has one left.
+/// body is asked to stop; the destructor runs when it has. Never blocks. With `.restart` it takes
+/// away one life, begun or not: a new one begins if one is left, with what is queued.
 template <class A>
 void kill(const actor<A>& which, kill_options how = {}) {
   detail::actor_state& of = *which.require("kill");

@@ -3,6 +3,7 @@
 // constructions, destructions and calls in tallies that the test reads; events hold them at the
 // point in question.
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -114,7 +115,7 @@ class worker {
 
   log_book book_;
   int number_;
-  int calls_ = 0;
+  std::atomic<int> calls_{0};  // some of these actors run two calls at once
   int lives_ = 0;
   std::vector<actor<worker>> kept_;
 };
