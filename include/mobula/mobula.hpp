@@ -11,6 +11,7 @@
 #include "mobula/errors.hpp"
 #include "mobula/future.hpp"
 #include "mobula/get.hpp"
+#include "mobula/in_process.hpp"
 #include "mobula/options.hpp"
 #include "mobula/promise.hpp"
 #include "mobula/put.hpp"

@@ -6,12 +6,14 @@
 #include <chrono>
 #include <complex>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <numeric>
 #include <optional>
 #include <set>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -332,4 +334,74 @@ TEST_CASE("arrays are made in place, shared and read-only", "[values][clause-2]"
   CHECK(get(put(mobula::array<int>{})).size() == 0);
   const future<mobula::array<int>> object = put(ramp);
   CHECK(get(object).data() == get(object).data());
+}
+
+TEST_CASE("what must not leave the process is carried within it", "[values][clause-1]") {
+  NEEDS("shares-values");
+  test_runtime runtime;
+  int shared = 1;
+  const auto use = [](mobula::in_process<int*> where) { return ++**where; };
+  CHECK(get(async(use, mobula::in_process{&shared})) == 2);
+  CHECK(get(async(use, put(mobula::in_process{&shared}))) == 3);
+  CHECK(shared == 3);
+  mobula::in_process<std::function<int(int)>> callback{[&shared](int n) { return shared += n; }};
+  CHECK(get(async([](mobula::in_process<std::function<int(int)>> call) { return (*call)(4); },
+                  callback)) == 7);
+  CHECK(get(async([](mobula::in_process<std::string> text) { return text->size(); },
+                  mobula::in_process{std::string("four")})) == 4);
+  auto moved = async([] { return mobula::in_process{std::make_unique<int>(8)}; });
+  CHECK(**get(std::move(moved)) == 8);
+}
+
+TEST_CASE("what must not leave the process is refused at the call that would send it",
+          "[values][clause-1]") {
+  NEEDS("serialises");
+  using Catch::Matchers::ContainsSubstring;
+  test_runtime runtime;
+  int mine = 1;
+  const auto use = [](mobula::in_process<int*> where) { return **where; };
+  CHECK_THROWS_AS(async(use, mobula::in_process{&mine}), mobula::serialization_error);
+  CHECK_THROWS_WITH(async(use, mobula::in_process{&mine}), ContainsSubstring("in_process<int*>"));
+  CHECK_THROWS_AS(put(mobula::in_process{&mine}), mobula::serialization_error);
+  CHECK_THROWS_AS(async([](std::vector<mobula::in_process<int*>> all) { return all.size(); },
+                        std::vector{mobula::in_process{&mine}}),
+                  mobula::serialization_error);
+  CHECK_THROWS_AS(get(async([] { return mobula::in_process<int*>{nullptr}; })),
+                  mobula::serialization_error);
+  mobula::promise<mobula::in_process<int*>> kept;
+  CHECK_THROWS_AS(kept.set_value(mobula::in_process{&mine}), mobula::serialization_error);
+  CHECK(get(async([](int n) { return n; }, 1)) == 1);
+}
+
+namespace {
+struct explosive {
+  bool armed = false;
+};
+}  // namespace
+
+template <>
+struct mobula::serializer<explosive> {
+  static void save(const explosive& value, output& to) {
+    if (value.armed) throw std::runtime_error("it went off");
+    serialization::save(to, value.armed);
+  }
+  static explosive load(input& from) {
+    static_cast<void>(serialization::load<bool>(from));
+    return {};
+  }
+};
+
+TEST_CASE("a serialiser that throws is an error of that call alone", "[values][clause-1]") {
+  NEEDS("serialises");
+  using Catch::Matchers::ContainsSubstring;
+  test_runtime runtime;
+  const auto use = [](explosive) { return 1; };
+  CHECK_THROWS_WITH(async(use, explosive{true}), ContainsSubstring("it went off"));
+  CHECK_THROWS_WITH(put(explosive{true}), ContainsSubstring("it went off"));
+  CHECK_THROWS_WITH(get(async([] { return explosive{true}; })), ContainsSubstring("it went off"));
+  mobula::promise<int> late;
+  CHECK_THROWS_WITH(async([](explosive, int) {}, explosive{true}, late.get_future()),
+                    ContainsSubstring("it went off"));
+  late.set_value(1);
+  CHECK(get(async(use, explosive{})) == 1);
 }
