@@ -334,14 +334,20 @@ TEST_CASE("a body that is run in a catch block or while unwinding sees no except
 }
 
 TEST_CASE("recursion without end is an error that says so", "[scale][clause-9][clause-51]") {
-  if (thread_sanitizer) SKIP_CASE("the thread sanitizer can't follow so many calls in one stack");
+  // Their shadow stacks are too small for so many calls, and some 10 MB a thread are too much for 2
+  // 000 threads.
+  if (thread_sanitizer || address_sanitizer)
+    SKIP_CASE("a sanitizer is no place for recursion without end");
   test_runtime runtime;
   struct forever {
     int operator()(int n) const { return get(async(forever{}, n + 1)); }
   };
-  CHECK_THROWS_AS(get(async(forever{}, 0)), mobula::error);
-  CHECK_THROWS_WITH(get(async(forever{}, 0)), Catch::Matchers::ContainsSubstring("deep") ||
-                                                  Catch::Matchers::ContainsSubstring("recurs") ||
-                                                  Catch::Matchers::ContainsSubstring("nested"));
+  std::string said = "nothing";
+  try {
+    get(async(forever{}, 0));
+  } catch (const mobula::error& error) {
+    said = error.what();
+  }
+  CHECK_THAT(said, Catch::Matchers::ContainsSubstring("recursion"));
   CHECK(get(async<add_one>(1)) == 2);
 }
