@@ -1,0 +1,467 @@
+#pragma once
+
+/// Everything that the parties say to each other. The rules for each are in docs/ENGINE.md.
+///
+/// A link between two parties delivers in order and once, until it is cut (`link.hpp`); a receiver
+/// still has a rule for a message that names what it does not know (any more).
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <boost/container/small_vector.hpp>
+
+#include "mobula/core/error_fields.hpp"
+#include "mobula/core/function.hpp"
+#include "mobula/core/resource_vector.hpp"
+#include "mobula/engine/ids.hpp"
+#include "mobula/engine/payload.hpp"
+
+namespace mobula::engine {
+
+/// Changes with every change of a layout. Parties of two versions don't talk.
+inline constexpr std::uint16_t protocol_version = 1;
+
+/// Values and arguments of at most so many bytes travel with the message, larger values through the
+/// store. Source: SPEC clause 35.
+inline constexpr std::size_t inline_bytes_max = 64 * 1024;
+
+/// Most messages name none or one.
+using key_list = boost::container::small_vector<object_key, 2>;
+
+// --- Values --------------------------------------------------------------------------------------
+
+enum class outcome_kind : std::uint8_t { pending = 0, value = 1, stored = 2, failed = 3 };
+
+/// What became of an object.
+struct outcome {
+  outcome_kind kind = outcome_kind::pending;
+  payload value;             ///< of `value`
+  std::uint64_t size = 0;    ///< of `stored`: bytes in the store under the object's key
+  key_list refs;             ///< futures, promises and actors inside the value
+  std::shared_ptr<const error_fields> why;  ///< of `failed`; never null there
+
+  friend bool operator==(const outcome& a, const outcome& b) {
+    return a.kind == b.kind && a.value == b.value && a.size == b.size && a.refs == b.refs &&
+           (a.why == b.why || (a.why && b.why && *a.why == *b.why));
+  }
+};
+inline outcome failed_outcome(error_fields why) {
+  outcome made;
+  made.kind = outcome_kind::failed;
+  made.why = std::make_shared<const error_fields>(std::move(why));
+  return made;
+}
+
+/// An argument that was a future: its value goes with the call, inline or by its key in the store.
+struct carried {
+  object_key object;
+  outcome value;  ///< `value` or `stored`
+  friend bool operator==(const carried&, const carried&) = default;
+};
+using carried_list = boost::container::small_vector<carried, 1>;
+
+/// What is run, and with what. `arguments` was written by the front end; it names the k-th carried
+/// value and the k-th reference by their index.
+struct invocation {
+  detail::function_id function;
+  payload arguments;
+  key_list refs;        ///< futures, promises and actors inside the arguments
+  carried_list values;  ///< of the arguments that are resolved
+  std::uint64_t filter = 0;  ///< which exceptions are worth another attempt; 0: none. The host's number
+  std::string name;     ///< empty: the function's
+  friend bool operator==(const invocation&, const invocation&) = default;
+};
+
+// --- Objects: owner, borrowers -------------------------------------------------------------------
+
+/// The sender holds references to an object of the receiver. Answered by `borrowed` or `gone`, and
+/// by `settled` as soon as the outcome is known.
+struct borrow {
+  object_key object;
+  friend bool operator==(const borrow&, const borrow&) = default;
+};
+struct borrowed {
+  object_key object;
+  friend bool operator==(const borrowed&, const borrowed&) = default;
+};
+/// The receiver asked for an object that the sender does not keep any more.
+struct gone {
+  object_key object;
+  error_fields why;
+  friend bool operator==(const gone&, const gone&) = default;
+};
+/// The sender holds no reference any more.
+struct unborrow {
+  object_key object;
+  friend bool operator==(const unborrow&, const unborrow&) = default;
+};
+/// The sender has got `count` references that the receiver sent it, and is registered with the
+/// owner where it keeps one: the receiver need not hold them for it any more.
+struct handed_over {
+  object_key object;
+  std::uint32_t count = 1;
+  friend bool operator==(const handed_over&, const handed_over&) = default;
+};
+/// From the owner to a borrower: what became of the object.
+struct settled {
+  object_key object;
+  outcome result;
+  friend bool operator==(const settled&, const settled&) = default;
+};
+/// To the owner of a promise: this is its outcome. Answered by `fulfilled`.
+struct fulfil {
+  object_key object;
+  std::uint64_t request = 0;  ///< the sender's own number for it
+  outcome result;
+  friend bool operator==(const fulfil&, const fulfil&) = default;
+};
+struct fulfilled {
+  object_key object;
+  std::uint64_t request = 0;
+  bool accepted = false;  ///< false: it was fulfilled, broken or cancelled before
+  friend bool operator==(const fulfilled&, const fulfilled&) = default;
+};
+/// From a borrower to the owner: what makes the object is to be cancelled.
+struct cancel_object {
+  object_key object;
+  bool recursive = true;
+  bool force = false;
+  friend bool operator==(const cancel_object&, const cancel_object&) = default;
+};
+
+// --- Leases: who needs workers, and the node -----------------------------------------------------
+
+enum class lease_purpose : std::uint8_t {
+  tasks = 0,         ///< a worker for tasks, given back when there is no work
+  own_process = 1,   ///< a worker for one actor, which ends with it
+  shared_process = 2 ///< a place in a worker that has other actors too
+};
+
+/// How many workers of this kind the sender could use now, those it holds not counted. The latest
+/// number counts: 0 takes the wish back. `resources` and `purpose` belong to the class and never
+/// change for it. A grant takes one off, on both sides.
+struct want_leases {
+  std::uint64_t lease_class = 0;  ///< the sender's own number
+  std::uint32_t wanted = 0;
+  lease_purpose purpose = lease_purpose::tasks;
+  resource_vector resources;
+  resource_vector resources_to_place;  ///< must be free to be granted, but only `resources` is kept
+  std::string what;                    ///< for warnings: `task "add"`
+  bool fail_if_infeasible = false;
+  friend bool operator==(const want_leases&, const want_leases&) = default;
+};
+struct lease_granted {
+  std::uint64_t lease_class = 0;
+  lease_id lease;
+  party worker;
+  friend bool operator==(const lease_granted&, const lease_granted&) = default;
+};
+/// All wishes of the class are refused, and it is forgotten.
+struct lease_refused {
+  std::uint64_t lease_class = 0;
+  error_fields why;
+  friend bool operator==(const lease_refused&, const lease_refused&) = default;
+};
+/// The holder has no use for it any more; nothing that it pushed is unanswered.
+struct return_lease {
+  lease_id lease;
+  friend bool operator==(const return_lease&, const return_lease&) = default;
+};
+/// Others wait for what this lease holds: push nothing more to it, and return it when all that was
+/// pushed is answered.
+struct reclaim_lease {
+  lease_id lease;
+  friend bool operator==(const reclaim_lease&, const reclaim_lease&) = default;
+};
+/// A worker's body waits: its CPUs are free meanwhile. Sent once for each `body_unblocked`.
+struct body_blocked {
+  lease_id lease;
+  friend bool operator==(const body_blocked&, const body_blocked&) = default;
+};
+/// The body could go on and needs its CPUs again. Answered by `body_resumed` when it has them.
+struct body_unblocked {
+  lease_id lease;
+  friend bool operator==(const body_unblocked&, const body_unblocked&) = default;
+};
+struct body_resumed {
+  lease_id lease;
+  friend bool operator==(const body_resumed&, const body_resumed&) = default;
+};
+/// A worker's first word to its node.
+struct worker_ready {
+  friend bool operator==(const worker_ready&, const worker_ready&) = default;
+};
+
+enum class death_kind : std::uint8_t {
+  exited = 0,         ///< by itself, with `exit_code`
+  crashed = 1,        ///< by `signal`
+  ended = 2,          ///< by the protocol: killed, idle, or with its owner
+  out_of_memory = 3,  ///< the node chose it, and `text` says why
+  lost = 4            ///< cut off, or its node is gone
+};
+struct death {
+  party who;
+  death_kind kind = death_kind::exited;
+  std::int32_t signal = 0;
+  std::int32_t exit_code = 0;
+  /// Of the pushes of its last lease, how many it had begun; all of the later ones never ran.
+  std::uint64_t begun = 0;
+  std::string text;
+  friend bool operator==(const death&, const death&) = default;
+};
+/// From a node to everybody on it: a worker or driver is dead. Nothing comes from it any more.
+struct party_died {
+  death what;
+  friend bool operator==(const party_died&, const party_died&) = default;
+};
+/// To the node: end that worker (a forced cancel, a killed actor).
+struct end_worker {
+  party worker;
+  std::string why;
+  friend bool operator==(const end_worker&, const end_worker&) = default;
+};
+
+// --- Tasks: owner and worker ---------------------------------------------------------------------
+
+/// Runs on the receiver when all that was pushed before on this lease has ended; calls of an actor
+/// as the actor's order and limits say. Answered by `task_done`, or by `tasks_returned`.
+struct push_task {
+  object_key task;  ///< the key of its result
+  lease_id lease;   ///< empty for calls of actors
+  std::uint64_t index = 0;  ///< how-manieth push of the lease, from 1
+  std::uint32_t attempt = 1;
+  invocation what;
+  object_key actor;         ///< whose member it calls; empty for tasks
+  std::uint32_t life = 0;   ///< of the actor, counted from 1
+  std::string group;        ///< of concurrency; empty: the default one
+  bool report_begin = false;  ///< answer with `call_begun` too
+  bool stop_actor = false;    ///< not a call: run what is queued, then end the actor
+  bool post = false;          ///< nobody reads the result
+  friend bool operator==(const push_task&, const push_task&) = default;
+};
+struct task_done {
+  object_key task;
+  std::uint32_t attempt = 1;
+  outcome result;
+  /// References of the call that the worker still holds: the caller keeps its own for the worker
+  /// until `handed_over`. All others are free.
+  key_list kept;
+  bool retryable = false;  ///< failed with an exception that the filter names
+  friend bool operator==(const task_done&, const task_done&) = default;
+};
+struct call_begun {
+  object_key task;
+  friend bool operator==(const call_begun&, const call_begun&) = default;
+};
+/// From the caller to the worker: an unstarted one never runs, a running one is asked to stop, with
+/// `recursive` its children too. Answered by the `task_done` that is owed anyway.
+struct cancel_task {
+  object_key task;
+  std::uint32_t attempt = 1;
+  bool recursive = true;
+  friend bool operator==(const cancel_task&, const cancel_task&) = default;
+};
+/// From the holder of a lease: give back at most so many of the youngest that have not begun.
+struct steal_tasks {
+  lease_id lease;
+  std::uint32_t most = 0;
+  friend bool operator==(const steal_tasks&, const steal_tasks&) = default;
+};
+/// From a worker: these have not begun and never will here, in the order in which they were pushed.
+/// `blocked`: because the body before them waits; push nothing more until a `task_done` comes.
+struct tasks_returned {
+  lease_id lease;
+  key_list tasks;
+  bool blocked = false;
+  friend bool operator==(const tasks_returned&, const tasks_returned&) = default;
+};
+
+// --- Actors: everybody, and the directory --------------------------------------------------------
+
+enum class actor_state : std::uint8_t { pending = 0, alive = 1, restarting = 2, dead = 3 };
+
+/// Makes an actor. Its key is {directory, number}; the sender gives the number out of a range of its
+/// own: its party's low 24 bits above 40 bits of a counter. With a name it is answered by
+/// `actor_registered`, without one by nothing. The sender holds a reference to the actor from now
+/// on, without `borrow`.
+struct register_actor {
+  object_key actor;
+  std::uint64_t request = 0;
+  std::string name;
+  std::string name_space;
+  std::uint64_t type = 0;  ///< of the class, for `find`; the host's number
+  std::string label;       ///< for errors: its name, or its class's
+  bool get_if_exists = false;
+  bool detached = false;
+  std::int32_t max_restarts = 0;
+  std::uint32_t max_concurrency = 1;
+  std::vector<std::pair<std::string, std::uint32_t>> groups;  ///< sorted by name
+  lease_purpose purpose = lease_purpose::own_process;
+  resource_vector resources;           ///< while it lives
+  resource_vector resources_to_place;  ///< to be placed
+  bool fail_if_infeasible = false;
+  friend bool operator==(const register_actor&, const register_actor&) = default;
+};
+enum class registration : std::uint8_t { made = 0, found = 1, taken = 2, other_type = 3 };
+struct actor_registered {
+  std::uint64_t request = 0;
+  registration how = registration::made;
+  object_key actor;  ///< the one that has the name; the receiver holds a reference to it now
+  std::uint64_t type = 0;
+  std::string label;
+  friend bool operator==(const actor_registered&, const actor_registered&) = default;
+};
+/// From whoever registered the actor, when the constructor's arguments are there; with `failed` the
+/// actor is dead of that.
+struct actor_arguments {
+  object_key actor;
+  invocation constructor;
+  std::shared_ptr<const error_fields> failed;
+  friend bool operator==(const actor_arguments& a, const actor_arguments& b) {
+    return a.actor == b.actor && a.constructor == b.constructor &&
+           (a.failed == b.failed || (a.failed && b.failed && *a.failed == *b.failed));
+  }
+};
+/// Answered by `actor_registered`, with `found`, or with `made` and no actor: there is none.
+struct find_actor {
+  std::uint64_t request = 0;
+  std::string name;
+  std::string name_space;
+  std::uint64_t type = 0;
+  friend bool operator==(const find_actor&, const find_actor&) = default;
+};
+/// The sender wants to know what becomes of the actor: answered by `actor_changed`, now and at each
+/// change, until it is dead or the sender gives its reference back.
+struct watch_actor {
+  object_key actor;
+  friend bool operator==(const watch_actor&, const watch_actor&) = default;
+};
+struct actor_changed {
+  object_key actor;
+  actor_state state = actor_state::pending;
+  std::uint32_t life = 0;
+  party worker;  ///< while alive
+  std::shared_ptr<const error_fields> why;  ///< while restarting or dead: what failed calls throw
+  friend bool operator==(const actor_changed& a, const actor_changed& b) {
+    return a.actor == b.actor && a.state == b.state && a.life == b.life && a.worker == b.worker &&
+           (a.why == b.why || (a.why && b.why && *a.why == *b.why));
+  }
+};
+struct kill_actor {
+  object_key actor;
+  bool restart = false;
+  std::string who;  ///< for the error: `its owner`
+  friend bool operator==(const kill_actor&, const kill_actor&) = default;
+};
+/// From the directory to the leased worker. Answered by `actor_made`.
+struct make_actor {
+  object_key actor;
+  std::uint32_t life = 1;
+  lease_id lease;
+  invocation constructor;
+  std::string label;
+  std::uint32_t max_concurrency = 1;
+  std::vector<std::pair<std::string, std::uint32_t>> groups;
+  bool restarted = false;
+  friend bool operator==(const make_actor&, const make_actor&) = default;
+};
+/// From the worker: the constructor has ended.
+struct actor_made {
+  object_key actor;
+  std::uint32_t life = 1;
+  std::shared_ptr<const error_fields> failed;  ///< null: it lives
+  friend bool operator==(const actor_made& a, const actor_made& b) {
+    return a.actor == b.actor && a.life == b.life &&
+           (a.failed == b.failed || (a.failed && b.failed && *a.failed == *b.failed));
+  }
+};
+/// From the directory to the worker: end this life. `graceful`: after all that is queued has run;
+/// else at once, and running calls are asked to stop. Answered by `actor_ended`.
+struct end_actor {
+  object_key actor;
+  std::uint32_t life = 1;
+  bool graceful = false;
+  std::shared_ptr<const error_fields> why;  ///< what calls fail with that are not run any more
+  friend bool operator==(const end_actor& a, const end_actor& b) {
+    return a.actor == b.actor && a.life == b.life && a.graceful == b.graceful &&
+           (a.why == b.why || (a.why && b.why && *a.why == *b.why));
+  }
+};
+enum class actor_end : std::uint8_t {
+  asked = 0,   ///< by `end_actor`
+  stopped = 1, ///< by `stop` of a handle
+  exited = 2   ///< by `this_actor::exit`
+};
+/// From the worker: the object is destroyed, and all its calls are answered.
+struct actor_ended {
+  object_key actor;
+  std::uint32_t life = 1;
+  actor_end how = actor_end::asked;
+  friend bool operator==(const actor_ended&, const actor_ended&) = default;
+};
+
+// --- The store: workers and their node -----------------------------------------------------------
+
+enum class store_status : std::uint8_t { ok = 0, full = 1, disk_full = 2, unknown = 3 };
+
+/// Room for an object. Answered by `object_created`, perhaps much later: the store makes room first.
+struct create_object {
+  object_key object;
+  std::uint64_t size = 0;
+  friend bool operator==(const create_object&, const create_object&) = default;
+};
+struct object_created {
+  object_key object;
+  store_status status = store_status::ok;
+  error_fields why;
+  friend bool operator==(const object_created&, const object_created&) = default;
+};
+/// It is written and never changes again.
+struct publish_object {
+  object_key object;
+  friend bool operator==(const publish_object&, const publish_object&) = default;
+};
+/// The sender reads it until `unpin_object`. Answered by `object_pinned` when it is in memory.
+struct pin_object {
+  object_key object;
+  friend bool operator==(const pin_object&, const pin_object&) = default;
+};
+struct object_pinned {
+  object_key object;
+  store_status status = store_status::ok;
+  error_fields why;
+  friend bool operator==(const object_pinned&, const object_pinned&) = default;
+};
+struct unpin_object {
+  object_key object;
+  friend bool operator==(const unpin_object&, const unpin_object&) = default;
+};
+/// From the owner: nobody refers to it any more.
+struct free_object {
+  object_key object;
+  friend bool operator==(const free_object&, const free_object&) = default;
+};
+/// From the node to the owner: a published object can't be read any more.
+struct object_lost {
+  object_key object;
+  error_fields why;
+  friend bool operator==(const object_lost&, const object_lost&) = default;
+};
+
+/// All of them; the order is the number on the wire. New ones go last.
+using message = std::variant<
+    borrow, borrowed, gone, unborrow, handed_over, settled, fulfil, fulfilled, cancel_object,
+    want_leases, lease_granted, lease_refused, return_lease, reclaim_lease, body_blocked,
+    body_unblocked, body_resumed, worker_ready, party_died, end_worker,
+    push_task, task_done, call_begun, cancel_task, steal_tasks, tasks_returned,
+    register_actor, actor_registered, actor_arguments, find_actor, watch_actor, actor_changed,
+    kill_actor, make_actor, actor_made, end_actor, actor_ended,
+    create_object, object_created, publish_object, pin_object, object_pinned, unpin_object,
+    free_object, object_lost>;
+
+}  // namespace mobula::engine
