@@ -242,11 +242,14 @@ struct push_task {
   bool report_begin = false;  ///< answer with `call_begun` too
   bool stop_actor = false;    ///< not a call: run what is queued, then end the actor
   bool post = false;          ///< nobody reads the result
+  /// Calls: how often the worker may run it again in place for an exception that the filter names;
+  /// -1: without end. Tasks: 0, the owner decides.
+  std::int32_t retries = 0;
   friend bool operator==(const push_task&, const push_task&) = default;
 };
 struct task_done {
   object_key task;
-  std::uint32_t attempt = 1;
+  std::uint32_t attempt = 1;  ///< the push's; of a call that ran again in place, the last
   outcome result;
   /// References of the call that the worker still holds: the caller keeps its own for the worker
   /// until `handed_over`. All others are free.

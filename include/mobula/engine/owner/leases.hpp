@@ -1,0 +1,458 @@
+#pragma once
+
+/// Which task goes to which worker: lease classes, their queues, and the workers lent for them.
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include "mobula/core/assert.hpp"
+#include "mobula/engine/outbox.hpp"
+#include "mobula/engine/owner/task_slot.hpp"
+#include "mobula/engine/slab.hpp"
+
+namespace mobula::engine {
+
+struct lease_options {
+  /// Pushes of one lease without an answer. Source: a worker of empty tasks must not run dry in the
+  /// time of a round trip, and what is pushed is what a steal may have to bring back.
+  std::uint32_t pipeline_max = 32;
+  /// How long an idle lease is kept, in nanoseconds. Source: Ray keeps an idle worker 1 s, but not
+  /// its CPUs; 10 ms is longer than a caller's thought between two tasks.
+  instant linger = 10'000'000;
+  /// Leases wished for at once, per class.
+  std::uint32_t wanted_max = 4096;
+};
+
+/// What tasks must have in common to share leases. `key` stands for all of it; the host makes it.
+struct class_spec {
+  std::uint64_t key = 0;
+  resource_vector resources;
+  std::string what;  ///< for warnings: `task "add"`
+  bool fail_if_infeasible = false;
+};
+
+/// A push that a dead worker has not answered.
+struct lost_push {
+  slot task = no_slot;
+  bool begun = false;  ///< it may have run, or run in part
+};
+
+/// Invariants:
+///  - A ready task stands in its class's queue; a pushed one in its lease's list, in the order of
+///    pushing.
+///  - The node has heard of a wish that is not zero as long as a class has more to do than its
+///    leases can take, and of none when it has not.
+///  - A lease is returned once, when nothing that was pushed to it is unanswered.
+class leases {
+ public:
+  leases(party node, slab<task_slot>& tasks, outbox& out, const lease_options& options)
+      : node_(node), tasks_(tasks), out_(out), options_(options) {}
+
+  /// The class's slot, for one task more; each is followed by a `leave`. O(1).
+  slot enter(const class_spec& spec) {
+    const auto at = class_by_key_.find(spec.key);
+    if (at != class_by_key_.end()) {
+      ++classes_[at->second].members;
+      return at->second;
+    }
+    const slot made = classes_.take();
+    lease_class& one = classes_[made];
+    one.key = spec.key;
+    one.number = ++classes_made_;
+    one.resources = spec.resources;
+    one.what = spec.what;
+    one.fail_if_infeasible = spec.fail_if_infeasible;
+    one.queue = {};
+    one.held.clear();
+    one.wanted = 0;
+    one.members = 1;
+    class_by_key_.emplace(spec.key, made);
+    class_by_number_.emplace(one.number, made);
+    return made;
+  }
+
+  /// A task of the class is over.
+  void leave(slot home) {
+    --classes_[home].members;
+    forget_if_done(home);
+  }
+
+  /// The task is ready; `home` is its class.
+  void enqueue(slot task, instant now) {
+    const slot home = tasks_[task].home;
+    tasks_[task].state = task_state::ready;
+    classes_[home].queue.push_back(tasks_, task);
+    pump(home, now);
+  }
+  /// Before all others; several are given in reverse, and then `pump`ed.
+  void enqueue_front(slot task) {
+    tasks_[task].state = task_state::ready;
+    classes_[tasks_[task].home].queue.push_front(tasks_, task);
+  }
+  /// A ready task that will not run.
+  void remove(slot task, instant now) {
+    const slot home = tasks_[task].home;
+    classes_[home].queue.remove(tasks_, task);
+    pump(home, now);
+  }
+  /// A pushed task is answered.
+  void answered(slot task, instant now) {
+    task_slot& one = tasks_[task];
+    const slot from = one.lease;
+    lease& at = leases_[from];
+    at.unanswered.remove(tasks_, task);
+    at.blocked = false;
+    at.steal_asked = false;
+    one.lease = no_slot;
+    const slot home = at.home;
+    if (at.unanswered.empty()) rest(from, now);
+    pump(home, now);
+  }
+
+  // What the node and workers say. False: it makes no sense (any more), and was answered where it
+  // must be.
+
+  bool granted(const lease_granted& what, instant now) {
+    if (lease_by_id_.contains(what.lease.value())) return false;
+    const auto at = class_by_number_.find(what.lease_class);
+    if (at == class_by_number_.end()) {
+      out_.send(node_, return_lease{what.lease});
+      return false;
+    }
+    const slot home = at->second;
+    const slot made = leases_.take();
+    lease& one = leases_[made];
+    one = lease{};
+    one.id = what.lease;
+    one.worker = what.worker;
+    one.home = home;
+    lease_by_id_.emplace(what.lease.value(), made);
+    classes_[home].held.push_back(made);
+    if (classes_[home].wanted > 0) --classes_[home].wanted;
+    rest(made, now);
+    pump(home, now);
+    return true;
+  }
+  /// The class's tasks are taken out of its queue, in order.
+  bool refused(const lease_refused& what, std::vector<slot>& out) {
+    const auto at = class_by_number_.find(what.lease_class);
+    if (at == class_by_number_.end()) return false;
+    const slot home = at->second;
+    lease_class& one = classes_[home];
+    one.wanted = 0;
+    while (!one.queue.empty()) out.push_back(one.queue.pop_front(tasks_));
+    forget_if_done(home);
+    return true;
+  }
+  bool reclaim(const reclaim_lease& what, instant now) {
+    const auto at = lease_by_id_.find(what.lease.value());
+    if (at == lease_by_id_.end()) return false;
+    const slot which = at->second;
+    leases_[which].reclaimed = true;
+    if (leases_[which].unanswered.empty()) {
+      const slot home = leases_[which].home;
+      give_back(which);
+      pump(home, now);
+    }
+    return true;
+  }
+  bool returned(party from, const tasks_returned& what, instant now) {
+    const auto at = lease_by_id_.find(what.lease.value());
+    if (at == lease_by_id_.end() || leases_[at->second].worker != from) return false;
+    const slot which = at->second;
+    lease& of = leases_[which];
+    const slot home = of.home;
+    if (what.blocked) of.blocked = true;
+    // The youngest first, so that the oldest ends up in front.
+    for (std::size_t i = what.tasks.size(); i-- > 0;) {
+      const slot one = find_unanswered(of, what.tasks[i]);
+      if (one == no_slot) continue;
+      of.unanswered.remove(tasks_, one);
+      tasks_[one].lease = no_slot;
+      if (tasks_[one].decided) {
+        returned_decided_.push_back(one);
+      } else {
+        enqueue_front(one);
+      }
+    }
+    of.steal_asked = !what.blocked && what.tasks.empty();  // asking again would bring nothing yet
+    if (of.unanswered.empty()) rest(which, now);
+    pump(home, now);
+    return true;
+  }
+  /// Tasks that came back and whose outcome had been decided: they are over. Empties the list.
+  std::vector<slot>& returned_decided() noexcept { return returned_decided_; }
+
+  /// A worker is dead: its leases go, and what it has not answered is added to `out`, in the order
+  /// of pushing.
+  void worker_gone(const death& what, std::vector<lost_push>& out, instant now) {
+    std::vector<slot> homes;
+    leases_.for_each([&](slot which, lease& one) {
+      if (one.worker != what.who) return;
+      for (slot task = one.unanswered.first; task != no_slot; task = tasks_[task].next) {
+        out.push_back({task, tasks_[task].index <= what.begun});
+      }
+      homes.push_back(which);
+    });
+    for (const slot which : homes) {
+      const slot home = leases_[which].home;
+      while (!leases_[which].unanswered.empty()) {
+        const slot task = leases_[which].unanswered.pop_front(tasks_);
+        tasks_[task].lease = no_slot;
+      }
+      forget_lease(which);
+      pump(home, now);
+    }
+  }
+
+  /// Pushes what can be pushed, steals for a lease that is dry, and tells the node what is wanted.
+  void pump(slot home, instant now) {
+    lease_class& of = classes_[home];
+    while (!of.queue.empty()) {
+      const slot to = least_loaded(of);
+      if (to == no_slot) break;
+      push(to, of.queue.pop_front(tasks_), now);
+    }
+    if (of.queue.empty()) steal(of);
+    want(of);
+    forget_if_done(home);  // a wish that was taken back may have been all that was left
+  }
+
+  // Time.
+
+  [[nodiscard]] instant next_timer() const noexcept {
+    return idle_first_ == no_slot ? never : leases_[idle_first_].idle_since + options_.linger;
+  }
+  void timer(instant now) {
+    while (idle_first_ != no_slot && leases_[idle_first_].idle_since + options_.linger <= now) {
+      const slot which = idle_first_;
+      const slot home = leases_[which].home;
+      give_back(which);
+      forget_if_done(home);
+    }
+  }
+  /// At the end of the owner: every idle lease goes back.
+  void give_back_idle() {
+    while (idle_first_ != no_slot) {
+      const slot home = leases_[idle_first_].home;
+      give_back(idle_first_);
+      forget_if_done(home);
+    }
+  }
+
+  // For lists and checks.
+
+  [[nodiscard]] std::size_t lease_count() const noexcept { return leases_.size(); }
+  [[nodiscard]] std::size_t class_count() const noexcept { return classes_.size(); }
+  [[nodiscard]] party worker_of(slot lease) const noexcept { return leases_[lease].worker; }
+  [[nodiscard]] lease_id id_of(slot lease) const noexcept { return leases_[lease].id; }
+
+  /// Asserts the invariants. O(everything).
+  void verify() {
+    classes_.for_each([&](slot home, lease_class& one) {
+      check_list(one.queue, [&](task_slot& task) {
+        MOBULA_ASSERT(task.state == task_state::ready && task.home == home,
+                      "a queued task is ready and at home");
+      });
+      for (const slot which : one.held) {
+        MOBULA_ASSERT(leases_.holds(which) && leases_[which].home == home,
+                      "a class holds its own leases");
+      }
+    });
+    leases_.for_each([&](slot which, lease& one) {
+      MOBULA_ASSERT(one.unanswered.size <= options_.pipeline_max, "a pipeline is bounded");
+      MOBULA_ASSERT(one.idle == one.unanswered.empty(), "an idle lease has nothing to do");
+      check_list(one.unanswered, [&](task_slot& task) {
+        MOBULA_ASSERT(task.state == task_state::pushed && task.lease == which,
+                      "an unanswered task is pushed");
+      });
+    });
+  }
+
+ private:
+  struct lease {
+    lease_id id;
+    party worker;
+    slot home = no_slot;
+    task_list unanswered;
+    std::uint64_t pushed = 0;
+    bool blocked = false;      ///< its body waits: what is pushed comes back
+    bool reclaimed = false;    ///< to be returned as soon as all is answered
+    bool steal_asked = false;  ///< and nothing has changed since
+    bool idle = false;         ///< in the list of idle ones
+    instant idle_since = 0;
+    slot next_idle = no_slot;
+    slot previous_idle = no_slot;
+  };
+  struct lease_class {
+    std::uint64_t key = 0;
+    std::uint64_t number = 0;  ///< on the wire
+    resource_vector resources;
+    std::string what;
+    bool fail_if_infeasible = false;
+    task_list queue;
+    std::vector<slot> held;
+    std::uint32_t wanted = 0;  ///< what the node was told last, less what it granted since
+    std::uint32_t members = 0;  ///< tasks that are not over, wherever they are
+  };
+
+  slot find_unanswered(const lease& of, object_key key) const noexcept {
+    for (slot task = of.unanswered.last; task != no_slot; task = tasks_[task].previous) {
+      if (tasks_[task].key == key) return task;
+    }
+    return no_slot;
+  }
+
+  /// The lease with the fewest unanswered pushes that has room; `no_slot`: none.
+  slot least_loaded(const lease_class& of) const noexcept {
+    slot best = no_slot;
+    std::uint32_t fewest = options_.pipeline_max;
+    for (const slot which : of.held) {
+      const lease& one = leases_[which];
+      if (one.blocked || one.reclaimed || one.unanswered.size >= fewest) continue;
+      best = which;
+      fewest = one.unanswered.size;
+      if (fewest == 0) break;
+    }
+    return best;
+  }
+
+  void push(slot to, slot task, instant) {
+    lease& at = leases_[to];
+    task_slot& one = tasks_[task];
+    if (at.idle) leave_idle(to);
+    at.unanswered.push_back(tasks_, task);
+    one.state = task_state::pushed;
+    one.lease = to;
+    one.worker = at.worker;
+    one.index = ++at.pushed;
+    push_task sent;
+    sent.task = one.key;
+    sent.lease = at.id;
+    sent.index = one.index;
+    sent.attempt = one.attempt;
+    sent.what = one.what;
+    out_.send(at.worker, std::move(sent));
+  }
+
+  /// A dry lease takes half of what the most loaded one has not begun.
+  void steal(lease_class& of) {
+    bool dry = false;
+    slot victim = no_slot;
+    for (const slot which : of.held) {
+      lease& one = leases_[which];
+      if (one.idle && !one.reclaimed) dry = true;
+      if (one.blocked || one.steal_asked || one.unanswered.size < 2) continue;
+      if (victim == no_slot || one.unanswered.size > leases_[victim].unanswered.size) {
+        victim = which;
+      }
+    }
+    if (!dry || victim == no_slot) return;
+    leases_[victim].steal_asked = true;
+    out_.send(leases_[victim].worker,
+              steal_tasks{leases_[victim].id, leases_[victim].unanswered.size / 2});
+  }
+
+  /// Told when it begins or ends, and when it has doubled: a flood costs few messages.
+  void want(lease_class& of) {
+    std::uint32_t need = of.queue.size;
+    for (const slot which : of.held) {
+      const lease& one = leases_[which];
+      if (one.idle && !one.reclaimed) {
+        need = 0;
+        break;
+      }
+      if (one.unanswered.size > 1) need += one.unanswered.size - 1;
+    }
+    need = std::min(need, options_.wanted_max);
+    if ((need == 0) == (of.wanted == 0) && need <= 2 * of.wanted) return;
+    of.wanted = need;
+    want_leases sent;
+    sent.lease_class = of.number;
+    sent.wanted = need;
+    sent.purpose = lease_purpose::tasks;
+    sent.resources = of.resources;
+    sent.resources_to_place = of.resources;
+    sent.what = of.what;
+    sent.fail_if_infeasible = of.fail_if_infeasible;
+    out_.send(node_, std::move(sent));
+  }
+
+  /// Nothing that was pushed to it is unanswered.
+  void rest(slot which, instant now) {
+    lease& one = leases_[which];
+    if (one.idle) return;
+    if (one.reclaimed) {
+      give_back(which);
+      return;
+    }
+    one.idle = true;
+    one.blocked = false;
+    one.idle_since = now;
+    one.next_idle = no_slot;
+    one.previous_idle = idle_last_;
+    (idle_last_ != no_slot ? leases_[idle_last_].next_idle : idle_first_) = which;
+    idle_last_ = which;
+  }
+  void leave_idle(slot which) noexcept {
+    lease& one = leases_[which];
+    (one.previous_idle != no_slot ? leases_[one.previous_idle].next_idle : idle_first_) =
+        one.next_idle;
+    (one.next_idle != no_slot ? leases_[one.next_idle].previous_idle : idle_last_) =
+        one.previous_idle;
+    one.idle = false;
+  }
+  void give_back(slot which) {
+    out_.send(node_, return_lease{leases_[which].id});
+    forget_lease(which);
+  }
+  void forget_lease(slot which) {
+    lease& one = leases_[which];
+    if (one.idle) leave_idle(which);
+    lease_by_id_.erase(one.id.value());
+    std::vector<slot>& held = classes_[one.home].held;
+    held.erase(std::find(held.begin(), held.end(), which));
+    leases_.give(which);
+  }
+  /// A class without work and leases is made again when it is needed: there may be many.
+  void forget_if_done(slot home) {
+    if (!classes_.holds(home)) return;
+    lease_class& one = classes_[home];
+    if (one.members != 0 || !one.held.empty() || one.wanted != 0) return;
+    class_by_key_.erase(one.key);
+    class_by_number_.erase(one.number);
+    classes_.give(home);
+  }
+
+  template <class Check>
+  void check_list(const task_list& list, Check check) {
+    std::uint32_t count = 0;
+    for (slot task = list.first; task != no_slot; task = tasks_[task].next, ++count) {
+      check(tasks_[task]);
+    }
+    MOBULA_ASSERT(count == list.size, "a list knows its length");
+  }
+
+  const party node_;
+  slab<task_slot>& tasks_;
+  outbox& out_;
+  const lease_options options_;
+  slab<lease_class> classes_;
+  slab<lease> leases_;
+  boost::unordered_flat_map<std::uint64_t, slot> class_by_key_;
+  boost::unordered_flat_map<std::uint64_t, slot> class_by_number_;
+  boost::unordered_flat_map<std::uint64_t, slot> lease_by_id_;
+  std::vector<slot> returned_decided_;
+  std::uint64_t classes_made_ = 0;
+  slot idle_first_ = no_slot;
+  slot idle_last_ = no_slot;
+};
+
+}  // namespace mobula::engine
