@@ -15,6 +15,7 @@
 #include "mobula/core/assert.hpp"
 #include "mobula/engine/outbox.hpp"
 #include "mobula/engine/owner/task_slot.hpp"
+#include "mobula/engine/references.hpp"
 #include "mobula/engine/slab.hpp"
 
 namespace mobula::engine {
@@ -33,13 +34,13 @@ struct ended_call {
 ///  - An actor's slot is kept while it has calls or somebody watches it for another reason.
 class calls {
  public:
-  calls(party directory, slab<task_slot>& tasks, outbox& out)
-      : directory_(directory), tasks_(tasks), out_(out) {}
+  calls(party directory, slab<task_slot>& tasks, references& refs, outbox& out)
+      : directory_(directory), tasks_(tasks), references_(refs), out_(out) {}
 
   /// The actor's slot, for one more user; each is followed by a `leave`. The first asks the
   /// directory to be told of changes.
-  slot enter(object_key actor) {
-    const auto at = actor_by_key_.find(actor);
+  slot enter(object_key key) {
+    const auto at = actor_by_key_.find(key);
     if (at != actor_by_key_.end()) {
       ++actors_[at->second].users;
       return at->second;
@@ -47,10 +48,10 @@ class calls {
     const slot made = actors_.take();
     actor& one = actors_[made];
     one = actor{};
-    one.key = actor;
+    one.key = key;
     one.users = 1;
-    actor_by_key_.emplace(actor, made);
-    out_.send(directory_, watch_actor{actor});
+    actor_by_key_.emplace(key, made);
+    out_.send(directory_, watch_actor{key});
     return made;
   }
   void leave(slot which) {
@@ -102,13 +103,13 @@ class calls {
   }
 
   /// The directory's word. Calls that end, or begin another attempt, are added to `out` in order.
-  /// False: nobody here asked.
-  bool changed(const actor_changed& what, std::vector<ended_call>& out) {
+  /// Late news of an actor without calls are nobody's.
+  void changed(const actor_changed& what, std::vector<ended_call>& out) {
     const auto at = actor_by_key_.find(what.actor);
-    if (at == actor_by_key_.end()) return false;
+    if (at == actor_by_key_.end()) return;
     const slot which = at->second;
     actor& one = actors_[which];
-    if (one.state == actor_state::dead || what.life < one.life) return true;  // old news
+    if (one.state == actor_state::dead || what.life < one.life) return;  // old news
     one.state = what.state;
     one.life = what.life;
     one.worker = what.worker;
@@ -119,7 +120,6 @@ class calls {
       end_lost(which, out);
       if (what.state == actor_state::alive) advance_all(which);
     }
-    return true;
   }
   /// A worker is dead: calls to it wait for the directory's word.
   void worker_gone(party worker) {
@@ -237,6 +237,7 @@ class calls {
     sent.stop_actor = one.stop_actor;
     sent.post = one.post;
     sent.retries = one.retries_left;
+    mention(one, references_);
     out_.send(of.worker, std::move(sent));
   }
 
@@ -250,6 +251,7 @@ class calls {
       const slot before = one.previous;
       if (one.life < of.life || of.state == actor_state::restarting) {
         of.in_flight.remove(tasks_, task);
+        end_mentions(one, references_);
         if (one.decided || !one.may_retry()) {
           begun(task);
           out.push_back({task, of.why});
@@ -275,6 +277,7 @@ class calls {
     actor& of = actors_[which];
     while (!of.in_flight.empty()) {
       const slot task = of.in_flight.pop_front(tasks_);
+      end_mentions(tasks_[task], references_);
       begun(task);
       out.push_back({task, of.why});
     }
@@ -294,6 +297,7 @@ class calls {
 
   const party directory_;
   slab<task_slot>& tasks_;
+  references& references_;
   outbox& out_;
   slab<actor> actors_;
   slab<line> lines_;

@@ -15,6 +15,7 @@
 #include "mobula/core/assert.hpp"
 #include "mobula/engine/outbox.hpp"
 #include "mobula/engine/owner/task_slot.hpp"
+#include "mobula/engine/references.hpp"
 #include "mobula/engine/slab.hpp"
 
 namespace mobula::engine {
@@ -52,8 +53,9 @@ struct lost_push {
 ///  - A lease is returned once, when nothing that was pushed to it is unanswered.
 class leases {
  public:
-  leases(party node, slab<task_slot>& tasks, outbox& out, const lease_options& options)
-      : node_(node), tasks_(tasks), out_(out), options_(options) {}
+  leases(party node, slab<task_slot>& tasks, references& refs, outbox& out,
+         const lease_options& options)
+      : node_(node), tasks_(tasks), references_(refs), out_(out), options_(options) {}
 
   /// The class's slot, for one task more; each is followed by a `leave`. O(1).
   slot enter(const class_spec& spec) {
@@ -176,6 +178,7 @@ class leases {
       if (one == no_slot) continue;
       of.unanswered.remove(tasks_, one);
       tasks_[one].lease = no_slot;
+      end_mentions(tasks_[one], references_);
       if (tasks_[one].decided) {
         returned_decided_.push_back(one);
       } else {
@@ -223,6 +226,10 @@ class leases {
     if (of.queue.empty()) steal(of);
     want(of);
     forget_if_done(home);  // a wish that was taken back may have been all that was left
+  }
+
+  void pump_all(instant now) {
+    classes_.for_each([&](slot home, lease_class&) { pump(home, now); });
   }
 
   // Time.
@@ -339,6 +346,7 @@ class leases {
     sent.index = one.index;
     sent.attempt = one.attempt;
     sent.what = one.what;
+    mention(one, references_);
     out_.send(at.worker, std::move(sent));
   }
 
@@ -442,6 +450,7 @@ class leases {
 
   const party node_;
   slab<task_slot>& tasks_;
+  references& references_;
   outbox& out_;
   const lease_options options_;
   slab<lease_class> classes_;

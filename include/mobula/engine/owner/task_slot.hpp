@@ -7,7 +7,9 @@
 
 #include <boost/container/small_vector.hpp>
 
+#include "mobula/engine/mentions.hpp"
 #include "mobula/engine/messages.hpp"
+#include "mobula/engine/references.hpp"
 #include "mobula/engine/slab.hpp"
 
 namespace mobula::engine {
@@ -21,7 +23,8 @@ enum class task_state : std::uint8_t { waiting, ready, pushed };
 /// In at most one list at a time: a class's queue, a lease's unanswered pushes, an actor's calls in
 /// flight, a line.
 struct task_slot {
-  object_key key;  ///< of the task and its result
+  object_key key;    ///< of the task and its result
+  object_key actor;  ///< whose member it calls; empty for tasks
   task_state state = task_state::waiting;
   bool decided = false;   ///< the outcome is known: cancelled, late
   bool is_call = false;
@@ -50,6 +53,17 @@ struct task_slot {
 
   [[nodiscard]] bool may_retry() const noexcept { return retries_left != 0; }
 };
+
+/// The task is pushed to `worker`: everything that it names is on its way.
+inline void mention(const task_slot& one, references& refs) {
+  for_each_mention(one.what, [&](object_key key) { refs.sending(one.worker, key); });
+}
+/// The push is over; the worker keeps what stands in `kept`.
+inline void end_mentions(const task_slot& one, references& refs, const key_list& kept = {}) {
+  key_list mentions;
+  append_mentions(one.what, mentions);
+  refs.uncover(one.worker, mentions, kept);
+}
 
 /// An intrusive list of tasks.
 struct task_list {

@@ -1,0 +1,49 @@
+#pragma once
+
+/// The errors that the owner decides, in words. `subject` is `task "add"` or the like.
+
+#include <string>
+
+#include "mobula/core/error_fields.hpp"
+#include "mobula/engine/messages.hpp"
+
+namespace mobula::engine {
+
+inline error_fields timed_out(const std::string& subject) {
+  return {.code = error_code::timeout, .what = subject + " did not end within its timeout"};
+}
+inline error_fields cancelled_by_borrower() {
+  return {.code = error_code::cancelled, .what = "the task was cancelled"};
+}
+inline error_fields broken_promise() {
+  return {.code = error_code::broken_promise,
+          .what = "promise: every handle to it is gone and none fulfilled it"};
+}
+inline error_fields worker_died(const std::string& subject, const death& how) {
+  error_fields why{.code = how.kind == death_kind::out_of_memory ? error_code::out_of_memory
+                                                                 : error_code::worker_died};
+  why.what = subject + " failed: its worker ";
+  switch (how.kind) {
+    case death_kind::exited:
+      why.what += "exited with code " + std::to_string(how.exit_code);
+      break;
+    case death_kind::crashed:
+      why.what += "was ended by signal " + std::to_string(how.signal);
+      break;
+    case death_kind::ended:
+      why.what += "was ended";
+      break;
+    case death_kind::out_of_memory:
+      why.what += "was ended because memory was short";
+      break;
+    case death_kind::lost:
+      why.what += "was lost";
+      break;
+  }
+  if (!how.text.empty()) why.what += ": " + how.text;
+  why.signal = how.signal;
+  why.exit_code = how.exit_code;
+  return why;
+}
+
+}  // namespace mobula::engine
