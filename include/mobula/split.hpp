@@ -41,6 +41,8 @@ struct splitter {
     }
     for (std::size_t i = 0; i < self->parts.size(); ++i) {
       record& part = *self->parts[i];
+      // No handle is kept: whoever wakes may hold the only one and move the value out.
+      self->parts[i] = record_ptr{};
       if (i < made) {
         if (!part.settle_value() && part.type().destroy_value != nullptr) {
           part.type().destroy_value(part);  // it was cancelled before

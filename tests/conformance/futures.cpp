@@ -343,6 +343,20 @@ TEST_CASE("split gives a future for each element of a tuple", "[futures][clause-
   CHECK_THROWS_AS(get(y), mobula::task_error);
 }
 
+TEST_CASE("a part that is ready can be moved out at once", "[futures][clause-11]") {
+  test_runtime runtime;
+  for (int i = 0; i < scaled(1000); ++i) {
+    auto [a, b, c] = mobula::split(async(
+        [](int n) {
+          return std::tuple{std::make_unique<int>(n), std::make_unique<int>(n + 1), n + 2};
+        },
+        i));
+    REQUIRE(*get(std::move(a)) == i);
+    REQUIRE(*get(std::move(b)) == i + 1);
+    REQUIRE(get(c) == i + 2);
+  }
+}
+
 TEST_CASE("split gives a future for each element of a vector, each its own object",
           "[futures][clause-11]") {
   test_runtime runtime;
