@@ -415,6 +415,21 @@ TEST_CASE("after fails where one of them failed", "[tasks][clause-56]") {
   CHECK(ran.value() == 0);
 }
 
+TEST_CASE("what a task came after is let go once it has run, or never will",
+          "[tasks][clause-36][clause-56]") {
+  test_runtime runtime;
+  future<std::unique_ptr<int>> first = async([] { return std::make_unique<int>(3); });
+  const future<int> second = async({.after = {first}}, [] { return 4; });
+  CHECK(get(second) == 4);
+  CHECK(*get(std::move(first)) == 3);  // it could not be moved out if `second` still held it
+
+  const mobula::promise<void> never;
+  future<std::unique_ptr<int>> other = async([] { return std::make_unique<int>(5); });
+  const future<int> cancelled = async({.after = {other, never.get_future()}}, [] { return 6; });
+  mobula::cancel(cancelled);
+  CHECK(*get(std::move(other)) == 5);
+}
+
 TEST_CASE("a chain of after keeps order without values", "[tasks][clause-56]") {
   test_runtime runtime;
   const tally next;

@@ -92,9 +92,11 @@ class task : public record {
     if (wishes && !wishes->name.empty()) return wishes->name;
     return readable_name(*function);
   }
-  /// For whoever has claimed it, once. What was written of them for the way goes too.
+  /// For whoever has claimed it, once. What was written of them for the way goes too, and the
+  /// handles to what it came after.
   void drop_arguments() noexcept {
     function->drop_arguments(*this);
+    if (wishes) wishes->after.reset();
     extension.reset();
   }
   /// It asks for exactly one CPU and nothing else.
