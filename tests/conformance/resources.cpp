@@ -269,6 +269,30 @@ TEST_CASE("with infeasible_policy::fail what no node has is infeasible_error",
   CHECK_THROWS_AS(get(dependent), mobula::infeasible_error);
 }
 
+TEST_CASE("what asks for one CPU fits no node that has less", "[resources][clause-17]") {
+  struct resident {
+    int seven() { return 7; }
+  };
+  {
+    test_runtime runtime{{.cpus = 0.5, .infeasible = mobula::infeasible_policy::fail}};
+    CHECK(get(async({.cpus = 0.5}, [] { return 1; })) == 1);
+    CHECK_THROWS_WITH(get(async([] { return 1; })),
+                      ContainsSubstring("needs cpus 1, no node has more than 0.5"));
+    CHECK_THROWS_AS(get(async({.max_retries = 0}, [] { return 1; })), mobula::infeasible_error);
+    const auto nowhere = mobula::spawn<resident>();
+    CHECK_THROWS_WITH(get(nowhere.call<&resident::seven>()),
+                      ContainsSubstring("needs cpus 1, no node has more than 0.5"));
+    const auto small = mobula::spawn<resident>({.cpus = 0.5});
+    CHECK(get(small.call<&resident::seven>()) == 7);
+  }
+  test_runtime runtime{{.cpus = 0.5}};
+  const future<int> never = async([] { return 1; });
+  CHECK_THROWS_AS(get(never, 5ms), mobula::timeout_error);
+  mobula::cancel(never);
+  CHECK_THROWS_AS(get(never), mobula::cancelled_error);
+  static_cast<void>(async([] { return 1; }));  // the end takes along what waits
+}
+
 TEST_CASE("placement on the one node: by label, by id, anywhere, spread",
           "[resources][clause-34]") {
   test_runtime runtime{{.labels = {{"zone", "a"}, {"disk", "ssd"}}}};

@@ -74,9 +74,11 @@ class actor_lives {
   void schedule_constructor(task& constructor) {
     if (constructor.is_claimed()) {  // an argument failed, or the actor was killed
       constructor.unpin();
+    } else if (client_.refuse_placement(constructor)) {
+      // It is settled, or kept.
     } else if (constructor.is_plain()) {
       pool_.push(constructor);
-    } else if (!client_.refuse_placement(constructor)) {
+    } else {
       pool_.push_special(constructor);
     }
   }

@@ -267,7 +267,10 @@ class threads_host final : public backend, private pool_client, private actor_cl
     post_failures_ = 0;
   }
   bool refuse_placement(task& one) override {
-    const placement& where = one.wishes->where;
+    if (one.is_plain() && has_whole_cpu_) return false;
+    static const resource_vector whole_cpu = resource_vector::of_cpus(resource_amount(1));
+    const resource_vector& wanted = one.is_plain() ? whole_cpu : one.wishes->resources;
+    const placement where = one.wishes ? one.wishes->where : anywhere();
     std::string problem;
     if (where.what() == placement::kind::node && where.node() != node_.id && !where.soft()) {
       end_task(one,
@@ -286,8 +289,8 @@ class threads_host final : public backend, private pool_client, private actor_cl
         }
       }
     }
-    if (problem.empty() && !one.wishes->resources.fits_in(ledger_.total())) {
-      problem = missing(one.wishes->resources, ledger_.total());
+    if (problem.empty() && !wanted.fits_in(ledger_.total())) {
+      problem = missing(wanted, ledger_.total());
     }
     if (problem.empty()) return false;
     const std::string text = body_runner::subject(one) + " " + problem;
@@ -313,9 +316,11 @@ class threads_host final : public backend, private pool_client, private actor_cl
     } else if (pool_.ending()) {
       end_task(one, runtime_ended(), false);
       one.unpin();
+    } else if (refuse_placement(one)) {
+      // It is settled, or kept.
     } else if (one.is_plain()) {
       pool_.push(one);
-    } else if (!refuse_placement(one)) {
+    } else {
       pool_.push_special(one);
     }
   }
@@ -440,6 +445,7 @@ class threads_host final : public backend, private pool_client, private actor_cl
   const node_info node_;
   const std::string name_space_;
   ledger ledger_;
+  const bool has_whole_cpu_ = ledger_.total().cpus() >= resource_amount(1);  ///< for a plain task
   mutable pool pool_;
   const body_runner bodies_;
   watch watch_;
