@@ -35,8 +35,9 @@ class future {
   /// `std::logic_error` for an empty future or one of a runtime that has ended.
   [[nodiscard]] bool ready() const {
     detail::record& of = *require_state("ready");
+    detail::backend& host = detail::require_backend("ready", of.epoch());
     if (of.settled()) return true;
-    detail::require_backend("ready", of.epoch()).polled(of);
+    host.polled(of);
     return of.settled();
   }
 

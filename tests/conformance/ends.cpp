@@ -193,6 +193,33 @@ TEST_CASE("a foreign thread that is blocked in get at the end throws logic_error
   }
 }
 
+TEST_CASE("a foreign thread that runs a body for its get throws logic_error at the end too",
+          "[ends][clause-55]") {
+  const event began;
+  std::string thrown;
+  std::thread other;
+  {
+    test_runtime runtime{{.cpus = 1}};
+    other = std::thread([&thrown, began] {
+      try {
+        get(async(
+            [](event mark) {
+              mark.set();
+              mobula::this_task::sleep_for(1h);
+            },
+            began));
+      } catch (const std::logic_error& error) {
+        thrown = error.what();
+      } catch (const std::exception& error) {
+        thrown = std::string("not a logic_error: ") + error.what();
+      }
+    });
+    began.wait();
+  }
+  other.join();
+  CHECK_THAT(thrown, Catch::Matchers::ContainsSubstring("the runtime ended while a thread waited"));
+}
+
 TEST_CASE("a promise that nobody fulfils does not keep the runtime",
           "[ends][clause-55][clause-54]") {
   std::vector<promise<int>> kept;

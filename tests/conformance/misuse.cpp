@@ -231,6 +231,8 @@ TEST_CASE("a future, promise or handle of an ended runtime is a logic_error with
     CHECK_NEEDS_RUNTIME(get(pending, 0s));
     CHECK_NEEDS_RUNTIME(get(std::vector{ready}));
     CHECK_NEEDS_RUNTIME(get(ready, failed));
+    CHECK_NEEDS_RUNTIME(ready.ready());
+    CHECK_NEEDS_RUNTIME(pending.ready());
     CHECK_NEEDS_RUNTIME(mobula::wait({ready}));
     CHECK_NEEDS_RUNTIME(mobula::cancel(pending));
     CHECK_NEEDS_RUNTIME(mobula::as_completed(std::vector{ready}));

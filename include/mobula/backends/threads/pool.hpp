@@ -79,8 +79,8 @@ class pool {
     if (deadline == clock::time_point::max()) {
       if (one.kind == task_record) {
         help(me, static_cast<task&>(one));
+        check_stop(body);  // first: a body that was stopped has settled it with what it threw
         if (one.settled()) return true;
-        check_stop(body);
       }
     } else if (deadline <= clock::now()) {
       nudge();
