@@ -2,9 +2,9 @@
 // tasks that adds their results, and an actor that shows the progress. The same program runs on
 // every backend.
 //
-//   $ ./wordcount                                            # /usr/include, on this machine's
-//   cores $ ./wordcount ~/src --top 5 $ ./wordcount ~/src --mobula-backend=loopback            #
-//   every value is serialised on its way
+//   $ ./wordcount                                   # /usr/include, on all cores
+//   $ ./wordcount ~/src --top 5
+//   $ ./wordcount ~/src --mobula-backend=loopback   # every value is serialised on its way
 //
 // On several machines the directory has to be reachable under the same name on all of them.
 

@@ -17,8 +17,7 @@ namespace mobula {
 /// with the type's name where it is submitted. Copyable and movable as `T` is.
 ///
 ///   struct window;
-///   mobula::async([](mobula::in_process<window*> w) { draw(**w); },
-///   mobula::in_process{&main_window});
+///   mobula::async<show>(mobula::in_process{&main_window});  // void show(in_process<window*> w)
 template <class T>
 class in_process {
  public:
