@@ -4,7 +4,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <cstdio>
 #include <map>
 #include <memory>
 #include <numeric>
@@ -16,9 +15,6 @@
 #include <unordered_set>
 #include <utility>
 #include <vector>
-
-#include <fcntl.h>
-#include <unistd.h>
 
 #include "conformance/support.hpp"
 
@@ -980,50 +976,6 @@ TEST_CASE("an actor knows itself, from its constructor on", "[actors][clause-29]
 
 // --- Posts -------------------------------------------------------------------------------------
 
-namespace {
-
-/// What is written to the standard error stream while it lives.
-class captured_errors {
- public:
-  captured_errors() : file_(std::tmpfile()), before_(::dup(2)) {
-    std::fflush(stderr);
-    ::dup2(::fileno(file_), 2);
-  }
-  captured_errors(const captured_errors&) = delete;
-  captured_errors& operator=(const captured_errors&) = delete;
-  ~captured_errors() {
-    restore();
-    std::fclose(file_);
-  }
-  std::string text() {
-    restore();
-    std::string all;
-    std::rewind(file_);
-    for (int c = std::fgetc(file_); c != EOF; c = std::fgetc(file_)) all += static_cast<char>(c);
-    return all;
-  }
-
- private:
-  void restore() {
-    if (before_ < 0) return;
-    std::fflush(stderr);
-    ::dup2(before_, 2);
-    ::close(std::exchange(before_, -1));
-  }
-  std::FILE* file_;
-  int before_;
-};
-
-int lines_with(const std::string& text, const std::string& what) {
-  int count = 0;
-  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) {
-    ++count;
-  }
-  return count;
-}
-
-}  // namespace
-
 TEST_CASE("posts run in order with calls and block nobody", "[actors][clause-58]") {
   test_runtime runtime;
   const actor<recorder> one = spawn<recorder>();
@@ -1052,8 +1004,8 @@ TEST_CASE("errors of posts are counted, and logged once a second at most", "[act
   }
   const std::string text = errors.text();
   CHECK_THAT(text, ContainsSubstring("clerk") && ContainsSubstring("out of paper"));
-  CHECK(lines_with(text, "posted call") >= 1);
-  CHECK(lines_with(text, "posted call") <= 4);
+  CHECK(count_of(text, "posted call") >= 1);
+  CHECK(count_of(text, "posted call") <= 4);
   CHECK_THAT(text,
              ContainsSubstring("499 more posted calls failed") || ContainsSubstring("the last"));
 }

@@ -307,29 +307,39 @@ TEST_CASE("a chain that runs while the runtime ends is cut anywhere", "[ends][cl
   }
 }
 
+namespace {
+
+void deaf(event began, event go) {
+  began.set();
+  go.wait();
+}
+
+}  // namespace
+
 TEST_CASE("a deaf body is waited for, and named in a warning after the grace",
           "[ends][clause-55]") {
   NEEDS("in-process");
   const event began;
   const event go;
+  captured_errors errors;
   std::thread later;
   {
     test_runtime runtime{{.shutdown_grace = 1ms}};
-    static_cast<void>(async(
-        {.name = "the deaf one"},
-        [](event mark, event leave) {
-          mark.set();
-          leave.wait();
-        },
-        began, go));
+    static_cast<void>(async<deaf>(began, go));
     began.wait();
     later = std::thread([&] {
-      std::this_thread::sleep_for(50ms);  // let the grace pass
+      try {
+        wait_until([&] { return count_of(errors.so_far(), "deaf' still runs") == 1; });
+      } catch (const std::runtime_error&) {  // in vain, which is checked below
+      }
       go.set();
     });
   }
   CHECK(go.is_set());
   later.join();
+  const std::string warnings = errors.text();
+  CHECK(count_of(warnings, "the runtime ends and '") == 1);
+  CHECK(count_of(warnings, "deaf' still runs: it does not look at its stop token") == 1);
 }
 
 TEST_CASE("the end of a scope by an exception ends the runtime too", "[ends][clause-55]") {

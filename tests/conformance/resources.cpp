@@ -241,8 +241,10 @@ TEST_CASE("bodies that submit for ever starve nobody", "[resources][clause-18]")
 
 TEST_CASE("what no node has waits, with one warning, and can be cancelled",
           "[resources][clause-17]") {
+  captured_errors errors;
   test_runtime runtime;
   const future<int> never = async({.gpus = 1}, [] { return 1; });
+  const future<int> nor_again = async({.gpus = 1}, [] { return 1; });
   const future<int> nor_this = async({.resources = {{"unicorn", 1}}}, [] { return 1; });
   const future<int> too_large = async({.cpus = 3}, [] { return 1; });
   CHECK_THROWS_AS(get(never, 5ms), mobula::timeout_error);
@@ -252,6 +254,12 @@ TEST_CASE("what no node has waits, with one warning, and can be cancelled",
   CHECK_THROWS_AS(get(never), mobula::cancelled_error);
   const future<int> elsewhere = async({.where = mobula::labels({{"zone", "b"}})}, [] { return 1; });
   CHECK_THROWS_AS(get(elsewhere, 1ms), mobula::timeout_error);
+
+  const std::string warnings = errors.text();
+  CHECK(count_of(warnings, "needs gpus 1, no node has more than 0") == 1);
+  CHECK(count_of(warnings, "needs unicorn 1, no node has more than 0") == 1);
+  CHECK(count_of(warnings, "needs cpus 3, no node has more than 2") == 1);
+  CHECK(count_of(warnings, "needs label zone=b, which no node has") == 1);
 }
 
 TEST_CASE("with infeasible_policy::fail what no node has is infeasible_error",
@@ -285,9 +293,11 @@ TEST_CASE("what asks for one CPU fits no node that has less", "[resources][claus
     const auto small = mobula::spawn<resident>({.cpus = 0.5});
     CHECK(get(small.call<&resident::seven>()) == 7);
   }
+  captured_errors errors;
   test_runtime runtime{{.cpus = 0.5}};
   const future<int> never = async([] { return 1; });
   CHECK_THROWS_AS(get(never, 5ms), mobula::timeout_error);
+  CHECK(count_of(errors.text(), "needs cpus 1, no node has more than 0.5") == 1);
   mobula::cancel(never);
   CHECK_THROWS_AS(get(never), mobula::cancelled_error);
   static_cast<void>(async([] { return 1; }));  // the end takes along what waits

@@ -1,12 +1,13 @@
 #pragma once
 
 /// What conformance cases share: a runtime on the backend under test, what that backend can't do,
-/// and events that cross bodies.
+/// events that cross bodies, and what is written to standard error.
 
 #include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <new>
 #include <stdexcept>
@@ -17,6 +18,7 @@
 #include <vector>
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "mobula/backends.hpp"
 #include "mobula/mobula.hpp"
@@ -245,5 +247,59 @@ class crowd {
   tally inside_;
   tally most_;
 };
+
+// --- Warnings
+// ------------------------------------------------------------------------------------------------
+
+/// What is written to the standard error stream while it lives.
+class captured_errors {
+ public:
+  captured_errors() : file_(std::tmpfile()), before_(::dup(2)) {
+    std::fflush(stderr);
+    ::dup2(::fileno(file_), 2);
+  }
+  captured_errors(const captured_errors&) = delete;
+  captured_errors& operator=(const captured_errors&) = delete;
+  ~captured_errors() {
+    restore();
+    std::fclose(file_);
+  }
+  /// All of it so far.
+  std::string so_far() const {
+    std::fflush(stderr);
+    std::string all;
+    char some[4096];
+    while (true) {
+      const ssize_t got =
+          ::pread(::fileno(file_), some, sizeof some, static_cast<off_t>(all.size()));
+      if (got <= 0) return all;
+      all.append(some, static_cast<std::size_t>(got));
+    }
+  }
+  /// All of it; from now on nothing is captured.
+  std::string text() {
+    restore();
+    return so_far();
+  }
+
+ private:
+  void restore() {
+    if (before_ < 0) return;
+    std::fflush(stderr);
+    ::dup2(before_, 2);
+    ::close(std::exchange(before_, -1));
+  }
+  std::FILE* file_;
+  int before_;
+};
+
+/// How often `what` occurs in `text`.
+inline int count_of(const std::string& text, const std::string& what) {
+  int count = 0;
+  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) {
+    ++count;
+  }
+  return count;
+}
 
 }  // namespace conformance
