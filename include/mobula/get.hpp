@@ -96,7 +96,8 @@ T take_or_copy(record& of) {
     return static_cast<const T&>(value_of<T>(of));
   } else {
     throw std::logic_error(
-        "get: the value can't be copied and other futures refer to it, so it can't be moved out");
+        "get: the value can't be copied and other futures or a promise refer to it, so it can't be "
+        "moved out");
   }
 }
 

@@ -68,7 +68,10 @@ class promise_state {
 /// A copyable handle to an object that somebody will fulfil: here, in a task or in an actor that it
 /// was sent to. When every handle to an unfulfilled one is gone, its future throws
 /// `broken_promise_error`. Making one without a runtime is `std::logic_error`. Thread safety: like
-/// `std::shared_ptr`; of several that fulfil it one wins and the others get `std::logic_error`.
+/// `std::shared_ptr`; of several that fulfil it one wins and the others get `std::logic_error`. It
+/// refers to the object as a future does: as long as a handle to it is left, wherever that was
+/// sent, a value that can't be copied is read by `get(future)`, not moved out by
+/// `get(std::move(future))`.
 template <class T>
 class promise {
  public:

@@ -2,6 +2,7 @@
 // Method: fulfil them in the driver, in tasks, from threads, twice, never; in all orders.
 
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -45,6 +46,18 @@ TEST_CASE("a promise is fulfilled once, by a value or an exception", "[promises]
   CHECK(*get(pointer) == 3);
   moved = {};  // as long as it lives it could give the same future again
   CHECK(*get(std::move(pointer)) == 3);
+}
+
+TEST_CASE("a promise refers to its object, as a future does", "[promises][clause-54]") {
+  test_runtime runtime;
+  std::optional<promise<std::unique_ptr<int>>> one(std::in_place);
+  future<std::unique_ptr<int>> value = one->get_future();
+  one->set_value(std::make_unique<int>(7));
+  CHECK(*get(value) == 7);
+  CHECK_THROWS_WITH(get(std::move(value)), ContainsSubstring("or a promise"));
+  CHECK(*get(value) == 7);  // nothing is lost
+  one.reset();
+  CHECK(*get(std::move(value)) == 7);
 }
 
 TEST_CASE("a promise's exception is read back as task_error", "[promises][clause-54]") {
