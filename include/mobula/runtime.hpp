@@ -5,6 +5,8 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -13,6 +15,7 @@
 #include <vector>
 
 #include "mobula/backend/backend.hpp"
+#include "mobula/backend/frame.hpp"
 #include "mobula/core/config.hpp"
 #include "mobula/core/near_miss.hpp"
 #include "mobula/core/options.hpp"
@@ -55,12 +58,21 @@ inline const backend_factory& find_backend(const std::string& wanted) {
   throw_backend_missing(wanted);
 }
 
+[[noreturn]] inline void abort_inside_body() noexcept {
+  std::fprintf(stderr,
+               "mobula: a runtime is ended inside '%s', for which it would have to wait: end it in "
+               "the thread that made it\n",
+               frame::current->running().name().c_str());
+  std::abort();
+}
+
 }  // namespace detail
 
 /// Current for the process from its construction to its destruction. One lives at a time; those
 /// after one another are independent. The destructor cancels what is queued, asks what runs to stop
 /// and waits for it. Other threads of the program may be waiting in `get` or `wait` then, which
-/// throws `std::logic_error`; they must not be in the middle of other calls.
+/// throws `std::logic_error`; they must not be in the middle of other calls. In one of its own
+/// bodies it would wait for itself: it aborts the program there, and says why.
 ///
 ///   int main(int argc, char** argv) {
 ///     mobula::runtime runtime{argc, argv};  // --mobula-backend=… chooses; our flags leave argv
@@ -79,6 +91,7 @@ class runtime {
   runtime(const runtime&) = delete;
   runtime& operator=(const runtime&) = delete;
   ~runtime() {
+    if (detail::frame::current != nullptr) detail::abort_inside_body();
     host_->shutdown();
     detail::the_runtime.epoch.store(0, std::memory_order_release);
     detail::the_runtime.host.store(nullptr, std::memory_order_release);

@@ -1,12 +1,16 @@
 // Goal: misuse is answered at the call by an exception that names what is wrong (SPEC A, 55; "Bad
 // input"). Method: each mistake, and then proof that the next correct use works.
 
+#include <csignal>
 #include <cstdlib>
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
+
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "conformance/support.hpp"
 
@@ -174,6 +178,26 @@ TEST_CASE("a second runtime while one lives is a logic_error, and harms nothing"
       return true;
     }
   })));
+}
+
+TEST_CASE("a runtime that is ended inside one of its bodies ends the program, and says why",
+          "[misuse][runtime][clause-51][clause-55]") {
+  NEEDS("in-process");
+  if (thread_sanitizer) SKIP_CASE("the thread sanitizer does not like threads after a fork");
+  captured_errors errors;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    std::signal(SIGABRT, SIG_DFL);  // Catch2's own handler would report the child as a failure.
+    static std::unique_ptr<test_runtime> own;
+    own = std::make_unique<test_runtime>();
+    get(async({.name = "the last"}, [] { own.reset(); }));
+    ::_exit(0);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(WIFSIGNALED(status));
+  CHECK(WTERMSIG(status) == SIGABRT);
+  CHECK_THAT(errors.text(), ContainsSubstring("a runtime is ended inside 'the last'"));
 }
 
 // --- Without a runtime ---------------------------------------------------------------------------
