@@ -1,0 +1,522 @@
+#pragma once
+
+/// The counted keys of one party: who uses them, who borrows them, and what is on its way.
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <boost/unordered/unordered_flat_set.hpp>
+
+#include "mobula/core/assert.hpp"
+#include "mobula/core/error_fields.hpp"
+#include "mobula/engine/dealings.hpp"
+#include "mobula/engine/messages.hpp"
+#include "mobula/engine/reference_entries.hpp"
+#include "mobula/engine/reference_losses.hpp"
+#include "mobula/engine/references_host.hpp"
+
+namespace mobula::engine {
+
+/// The rules are those of docs/ENGINE.md, "References". An entry stands in one of five ways:
+///
+///   own         this party answers for it
+///   covered     in use only under calls that run here; their callers keep it alive
+///   asking      `borrow` was sent and not answered
+///   registered  the owner knows this party as a borrower
+///   lost        it can't be had, or its owner is dead: there is nobody to tell
+///
+/// Invariants, checked by `verify`:
+///  - An entry exists while it has a use, or a borrower (own), or an unanswered `borrow` (asking).
+///  - `uses` counts the user's, one for each reference on its way to another party, and one for
+///    each cover. So an own key is free when it has no use and no borrower.
+///  - References are owed `handed_over` only where the entry is asking.
+///  - A `covered` entry has a cover. `borrow` is sent only from `covered` or for a new entry, so
+///    at most one is unanswered, and `unborrow` only from `registered`.
+///  - A promise's entry holds one use of its object.
+///  - Nothing is open with a party that is dead.
+///
+/// Keys that `make` gives are found by array access. Nothing allocates once the tables have grown.
+/// What the table remembers of dead parties is their number.
+class references {
+ public:
+  references(party self, references_host& host) : self_(self), host_(host), entries_(self) {}
+  references(const references&) = delete;
+  references& operator=(const references&) = delete;
+
+  // --- Own keys ----------------------------------------------------------------------------------
+
+  /// A new key, with one use.
+  object_key make() {
+    reference_entry& made = entries_[entries_.make_own()];
+    made.uses = 1;
+    return made.key;
+  }
+  /// The same under a number that another party gave; without any use. The caller gives it one
+  /// before it lets the table handle anything else. False if there is such a key already. A table
+  /// uses `make` or `adopt`, never both.
+  bool adopt(object_key own) {
+    MOBULA_ASSERT(own.owner == self_, "a foreign key is adopted");
+    if (entries_.find(own) != 0) return false;
+    entries_[entries_.insert(own)].standing = standing::own;
+    return true;
+  }
+  /// Counts the handles of a promise of the object beside its own uses; there is one handle now.
+  /// Once in an object's life.
+  object_key make_promise(object_key own) {
+    const std::uint32_t object = at(own);
+    MOBULA_ASSERT(entries_[object].standing == standing::own && entries_[object].promise == 0,
+                  "a promise is made for a foreign object, or again");
+    reference_entry& handles = entries_[entries_.make_promise(object)];
+    handles.uses = 1;
+    ++entries_[object].uses;
+    return handles.key;
+  }
+  /// Registers a borrower that needs no `borrow` for it. False where it was one or is dead.
+  bool add_borrower(object_key own, party who) {
+    const std::uint32_t index = at(own);
+    MOBULA_ASSERT(entries_[index].standing == standing::own, "a foreign key gets a borrower");
+    return !is_dead(who) && register_borrower(index, who);
+  }
+  /// In the order in which they registered. O(parties that it has to do with).
+  std::vector<party> borrowers(object_key own) const {
+    std::vector<party> out;
+    const reference_entry& one = entries_[at(own)];
+    out.reserve(one.borrowers);
+    for (std::uint32_t i = one.open.first; i != 0; i = dealings_[i].entry_after) {
+      if (dealings_[i].borrows) out.push_back(dealings_[i].who);
+    }
+    return out;
+  }
+  bool has_borrowers(object_key own) const { return entries_[at(own)].borrowers != 0; }
+
+  // --- Uses --------------------------------------------------------------------------------------
+
+  /// One more, of a key that has an entry.
+  void use(object_key key) { ++entries_[at(key)].uses; }
+  /// One less. The last one may end the entry, and tell the host.
+  void drop(object_key key) {
+    drop_uses(at(key), 1);
+    drain();
+  }
+  void drop(std::span<const object_key> keys) {
+    for (const object_key& key : keys) drop_uses(at(key), 1);
+    drain();
+  }
+  /// This party holds its first reference to a foreign key, and the owner knows it as a borrower
+  /// before anything else that is sent from now on (`register_actor`).
+  void registered(object_key foreign) {
+    MOBULA_ASSERT(foreign.owner != self_ && entries_.find(foreign) == 0, "a key is registered again");
+    const std::uint32_t made = entries_.insert(foreign);
+    entries_[made].uses = 1;
+    if (is_dead(foreign.owner)) {
+      become_lost(made, reference_owner_died(foreign, {}));
+    } else {
+      stand_with_owner(made, standing::registered);
+    }
+    drain();
+  }
+  /// The outcome is wanted: registers with the owner even under a call's cover.
+  void enlist(object_key key) {
+    const std::uint32_t index = at(key);
+    if (entries_[index].standing == standing::covered) ask(index);
+  }
+  /// The outcome is known here: the owner's death does not fail it any more.
+  void mark_settled(object_key key) { entries_[at(key)].settled = true; }
+
+  // --- References on their way -------------------------------------------------------------------
+
+  /// A message to `to` mentions the key. Nothing for one that is dead: the message is not sent.
+  void sending(party to, object_key key) {
+    const std::uint32_t index = at(key);
+    if (is_dead(to)) return;
+    ++dealings_[dealing_of(index, to)].on_way;
+    ++entries_[index].uses;
+  }
+  /// A message from `from` mentions the key, `count` times. Gives the receiver that many uses.
+  void arrived(party from, object_key key, std::uint32_t count = 1) {
+    if (count == 0) return;
+    const std::uint32_t index = find_or_insert(key, standing::asking);
+    entries_[index].uses += count;
+    if (entries_[index].standing == standing::covered) ask(index);
+    if (!is_dead(from)) {
+      if (entries_[index].standing == standing::asking) {
+        dealings_[dealing_of(index, from)].owed += count;
+      } else {
+        host_.send(from, handed_over{key, count});
+      }
+    }
+    drain();
+  }
+
+  // --- Calls -------------------------------------------------------------------------------------
+
+  /// At the worker: a call of `caller` that begins to run here mentions the key. Gives it a use,
+  /// which goes with `end_cover`.
+  void covered(party caller, object_key key) {
+    const std::uint32_t index = find_or_insert(key, standing::covered);
+    ++entries_[index].uses;
+    if (is_dead(caller)) {
+      if (entries_[index].standing == standing::covered) ask(index);
+    } else {
+      ++entries_[index].covers;
+      ++dealings_[dealing_of(index, caller)].covers;
+    }
+    drain();
+  }
+  /// The call is over, with all its mentions as `covered` got them, in the same order. Appends to
+  /// `kept` what is still used here and was nobody's but the caller's to keep: it is borrowed now.
+  /// The references of the call's result must have gone through `sending` before.
+  void end_cover(party caller, std::span<const object_key> mentions, key_list& kept) {
+    const bool dead = is_dead(caller);
+    for (const object_key& key : mentions) {
+      const std::uint32_t index = at(key);
+      if (!dead) {
+        const std::uint32_t with = dealings_.find(entries_[index].open, index, caller);
+        MOBULA_ASSERT(with != 0 && dealings_[with].covers != 0, "a cover ends that never began");
+        --dealings_[with].covers;
+        --entries_[index].covers;
+        dealings_.release_if_idle(entries_[index].open, with);
+      }
+      drop_uses(index, 1);
+    }
+    const std::size_t before = kept.size();
+    for (const object_key& key : mentions) {
+      const std::uint32_t index = entries_.find(key);
+      if (index == 0) continue;
+      const reference_entry& one = entries_[index];
+      // What only other calls' covers hold is theirs to keep.
+      if (one.uses == one.covers || one.kept) continue;
+      if (one.standing == standing::covered) ask(index);
+      if (one.standing != standing::asking || dead) continue;
+      entries_[index].kept = true;
+      ++dealings_[dealing_of(index, caller)].owed;
+      kept.push_back(key);
+    }
+    for (std::size_t i = before; i < kept.size(); ++i) entries_[at(kept[i])].kept = false;
+    drain();
+  }
+  /// At the caller: the call that went to `worker` with these mentions is over. The uses for the
+  /// worker go, but for one of each key in `kept`, which stays until `handed_over`. `kept` is in the
+  /// mentions' order; what is not there in that order is a stray.
+  void uncover(party worker, std::span<const object_key> mentions,
+               std::span<const object_key> kept) {
+    if (is_dead(worker)) return;
+    std::size_t next_kept = 0;
+    for (const object_key& key : mentions) {
+      if (next_kept < kept.size() && kept[next_kept] == key) {
+        ++next_kept;
+      } else {
+        end_on_way(key, worker, 1);
+      }
+    }
+    stray_ += kept.size() - next_kept;
+    drain();
+  }
+
+  // --- What others say ---------------------------------------------------------------------------
+
+  void receive(party from, const borrow& said) {
+    if (is_dead(from) || from == self_ || said.object.owner != self_) return stray();
+    const std::uint32_t index = entries_.find(said.object);
+    if (index == 0 || entries_[index].standing != standing::own) {
+      host_.send(from, gone{said.object, reference_freed(said.object)});
+      return;
+    }
+    if (!register_borrower(index, from)) return stray();
+    host_.send(from, borrowed{said.object});
+    // An own object that was about to be freed has found a borrower in time.
+    if (!is_promise_key(said.object)) host_.borrower_added(said.object, from);
+    drain();
+  }
+  void receive(party from, const unborrow& said) {
+    const std::uint32_t index = is_dead(from) ? 0 : entries_.find(said.object);
+    const std::uint32_t with = index == 0 ? 0 : dealings_.find(entries_[index].open, index, from);
+    if (with == 0 || !dealings_[with].borrows) return stray();
+    dealings_[with].borrows = false;
+    --entries_[index].borrowers;
+    dealings_.release_if_idle(entries_[index].open, with);
+    note_if_idle(index);
+    drain();
+  }
+  void receive(party from, const handed_over& said) {
+    if (is_dead(from)) return stray();
+    end_on_way(said.object, from, said.count);
+    drain();
+  }
+  void receive(party from, const borrowed& said) {
+    const std::uint32_t index = from == said.object.owner ? entries_.find(said.object) : 0;
+    if (index == 0 || entries_[index].standing != standing::asking) return stray();
+    entries_[index].standing = standing::registered;
+    hand_over_owed(index);
+    note_if_idle(index);
+    drain();
+  }
+  void receive(party from, const gone& said) {
+    const std::uint32_t index = from == said.object.owner ? entries_.find(said.object) : 0;
+    if (index == 0 || entries_[index].standing != standing::asking) return stray();
+    become_lost(index, std::make_shared<const error_fields>(said.why));
+    drain();
+  }
+
+  /// Its link is cut, and nothing comes from it any more. `how` it died is for errors: `crashed with
+  /// signal 11`, or empty. O(what is open with it).
+  void party_gone(party who, const std::string& how = {}) {
+    MOBULA_ASSERT(who != self_, "a party sees its own death");
+    if (!dead_.insert(who).second) return stray();
+    while (const std::uint32_t next = dealings_.first_of(who)) {
+      const dealing was = dealings_[next];
+      reference_entry& one = entries_[was.entry];
+      dealings_[next] = {.who = was.who,
+                         .entry = was.entry,
+                         .entry_before = was.entry_before,
+                         .entry_after = was.entry_after,
+                         .party_before = was.party_before,
+                         .party_after = was.party_after};
+      dealings_.release_if_idle(one.open, next);
+      one.uses -= was.on_way;
+      one.covers -= was.covers;
+      if (was.borrows) --one.borrowers;
+      if (was.owns) {
+        become_lost(was.entry, reference_owner_died(one.key, how));
+      } else if (was.covers != 0 && one.standing == standing::covered && one.uses != 0) {
+        ask(was.entry);  // Perhaps too late: rule 6.
+      }
+      note_if_idle(was.entry);
+    }
+    dealings_.forget(who);
+    drain();
+  }
+  bool is_dead(party who) const { return dead_.contains(who); }
+
+  // --- For whoever has the table -----------------------------------------------------------------
+
+  /// A number of the user's for each entry; 0 at first.
+  std::uint32_t tag(object_key key) const { return entries_[at(key)].tag; }
+  void set_tag(object_key key, std::uint32_t tag) { entries_[at(key)].tag = tag; }
+
+  bool holds(object_key key) const { return entries_.find(key) != 0; }
+  /// 0 where there is no entry.
+  std::uint32_t uses(object_key key) const { return entries_[entries_.find(key)].uses; }
+  bool is_registered(object_key foreign) const {
+    return entries_[entries_.find(foreign)].standing == standing::registered;
+  }
+  /// Why it can't be had; null where it can, or is settled here.
+  std::shared_ptr<const error_fields> loss(object_key key) const { return entries_[at(key)].why; }
+
+  /// Entries. What waits for an answer after its last use counts.
+  std::size_t held_count() const noexcept { return entries_.held(); }
+  /// Pairs of an entry and a party between which something is open.
+  std::size_t open_count() const noexcept { return dealings_.count(); }
+  /// Messages that made no sense, all dropped.
+  std::uint64_t stray_count() const noexcept { return stray_; }
+
+  /// Asserts the invariants. O(everything).
+  void verify() const {
+    MOBULA_ASSERT(!draining_ && idle_.empty() && losses_.empty(), "something is left to be told");
+    std::size_t held = 0, open = 0;
+    for (std::uint32_t i = 1; i < entries_.end(); ++i) {
+      const reference_entry& one = entries_[i];
+      if (one.standing == standing::nothing) continue;
+      ++held;
+      open += one.open.count;
+      verify(i);
+    }
+    MOBULA_ASSERT(held == entries_.held(), "entries are miscounted");
+    MOBULA_ASSERT(open == dealings_.count(), "dealings are miscounted");
+  }
+
+ private:
+  void stray() noexcept { ++stray_; }
+
+  std::uint32_t at(object_key key) const {
+    const std::uint32_t index = entries_.find(key);
+    MOBULA_ASSERT(index != 0, "a key is used that is not held");
+    return index;
+  }
+
+  /// A new foreign entry stands as `first` says, and tells the owner where that is due.
+  std::uint32_t find_or_insert(object_key key, enum standing first) {
+    if (const std::uint32_t known = entries_.find(key)) return known;
+    const std::uint32_t made = entries_.insert(key);
+    entries_[made].standing = standing::covered;
+    if (key.owner == self_) {
+      become_lost(made, std::make_shared<const error_fields>(reference_freed(key)));
+    } else if (is_dead(key.owner)) {
+      become_lost(made, reference_owner_died(key, {}));
+    } else {
+      stand_with_owner(made, standing::covered);
+      if (first == standing::asking) ask(made);
+    }
+    return made;
+  }
+  void erase(std::uint32_t index) {
+    if (entries_[index].key.owner != self_) leave_owner(index);
+    entries_.erase(index);
+  }
+
+  /// From now on the owner's death concerns the entry.
+  void stand_with_owner(std::uint32_t index, enum standing how) {
+    entries_[index].standing = how;
+    dealings_[dealing_of(index, entries_[index].key.owner)].owns = true;
+  }
+  void leave_owner(std::uint32_t index) {
+    reference_entry& one = entries_[index];
+    const std::uint32_t with = dealings_.find(one.open, index, one.key.owner);
+    if (with == 0) return;
+    dealings_[with].owns = false;
+    dealings_.release_if_idle(one.open, with);
+  }
+  void ask(std::uint32_t index) {
+    entries_[index].standing = standing::asking;
+    host_.send(entries_[index].key.owner, borrow{entries_[index].key});
+  }
+  void become_lost(std::uint32_t index, std::shared_ptr<const error_fields> why) {
+    entries_[index].standing = standing::lost;
+    if (entries_[index].key.owner != self_) leave_owner(index);
+    hand_over_owed(index);
+    if (!entries_[index].settled) {
+      entries_[index].why = std::move(why);
+      losses_.push_back(entries_[index].key);
+    }
+    note_if_idle(index);
+  }
+  void hand_over_owed(std::uint32_t index) {
+    reference_entry& one = entries_[index];
+    for (std::uint32_t next = one.open.first; next != 0;) {
+      const std::uint32_t with = next;
+      next = dealings_[with].entry_after;
+      if (dealings_[with].owed == 0) continue;
+      host_.send(dealings_[with].who,
+                 handed_over{one.key, std::exchange(dealings_[with].owed, 0)});
+      dealings_.release_if_idle(one.open, with);
+    }
+  }
+
+  std::uint32_t dealing_of(std::uint32_t index, party who) {
+    return dealings_.find_or_make(entries_[index].open, index, who);
+  }
+  bool register_borrower(std::uint32_t index, party who) {
+    dealing& with = dealings_[dealing_of(index, who)];
+    if (with.borrows) return false;
+    with.borrows = true;
+    ++entries_[index].borrowers;
+    return true;
+  }
+  void end_on_way(object_key key, party to, std::uint32_t count) {
+    const std::uint32_t index = entries_.find(key);
+    const std::uint32_t with = index == 0 ? 0 : dealings_.find(entries_[index].open, index, to);
+    if (with == 0 || dealings_[with].on_way < count) return stray();
+    dealings_[with].on_way -= count;
+    dealings_.release_if_idle(entries_[index].open, with);
+    drop_uses(index, count);
+  }
+
+  void drop_uses(std::uint32_t index, std::uint32_t count) {
+    MOBULA_ASSERT(entries_[index].uses >= count, "a use is dropped twice");
+    entries_[index].uses -= count;
+    note_if_idle(index);
+  }
+  void note_if_idle(std::uint32_t index) {
+    reference_entry& one = entries_[index];
+    if (one.uses != 0 || one.borrowers != 0 || one.queued) return;
+    one.queued = true;
+    idle_.push_back(index);
+  }
+  /// Tells the host what has become of entries, and what becomes of others by that.
+  void drain() {
+    if (draining_ || (idle_.empty() && losses_.empty())) return;
+    draining_ = true;
+    while (!idle_.empty() || !losses_.empty()) {
+      for (std::size_t i = 0; i < losses_.size(); ++i) {
+        const std::uint32_t index = entries_.find(losses_[i]);
+        if (index == 0 || entries_[index].uses == 0) continue;
+        const std::shared_ptr<const error_fields> why = entries_[index].why;
+        host_.lost(entries_[index].key, why);
+      }
+      losses_.clear();
+      if (idle_.empty()) break;
+      const std::uint32_t index = idle_.back();
+      idle_.pop_back();
+      entries_[index].queued = false;
+      if (entries_[index].uses == 0 && entries_[index].borrowers == 0) end(index);
+    }
+    draining_ = false;
+  }
+  void end(std::uint32_t index) {
+    const object_key key = entries_[index].key;
+    const std::uint32_t tag = entries_[index].tag;
+    const std::uint32_t object = entries_[index].promise;
+    switch (entries_[index].standing) {
+      case standing::nothing:
+      case standing::asking:
+        return;  // The answer is waited for.
+      case standing::registered:
+        host_.send(key.owner, unborrow{key});
+        return erase(index);
+      case standing::covered:
+      case standing::lost:
+        return erase(index);
+      case standing::own:
+        if (is_promise_key(key)) {
+          erase(index);
+          host_.promise_unreferenced(object_of_promise(key));
+          drop_uses(object, 1);
+        } else {
+          erase(index);
+          host_.unreferenced(key, tag);
+        }
+    }
+  }
+
+  void verify(std::uint32_t index) const;
+
+  party self_;
+  references_host& host_;
+  reference_entries entries_;
+  dealing_table dealings_;
+  boost::unordered_flat_set<party, std::hash<party>> dead_;
+  std::vector<std::uint32_t> idle_;  ///< entries that had no use and no borrower when they came here
+  std::vector<object_key> losses_;   ///< not told yet
+  bool draining_ = false;
+  std::uint64_t stray_ = 0;
+};
+
+inline void references::verify(std::uint32_t index) const {
+  const reference_entry& one = entries_[index];
+  std::uint64_t on_way = 0, owed = 0, covers = 0, borrowers = 0, count = 0;
+  bool owns = false;
+  for (std::uint32_t i = one.open.first; i != 0; i = dealings_[i].entry_after) {
+    const dealing& with = dealings_[i];
+    MOBULA_ASSERT(with.entry == index && !with.idle(), "a dealing is about nothing");
+    MOBULA_ASSERT(!is_dead(with.who), "something is open with a dead party");
+    MOBULA_ASSERT(dealings_.find(one.open, index, with.who) == i, "a dealing is not found");
+    MOBULA_ASSERT(!with.owns || with.who == one.key.owner, "somebody owns what isn't his");
+    on_way += with.on_way;
+    owed += with.owed;
+    covers += with.covers;
+    borrowers += with.borrows;
+    owns = owns || with.owns;
+    ++count;
+  }
+  MOBULA_ASSERT(entries_.find(one.key) == index, "an entry is not found by its key");
+  MOBULA_ASSERT(count == one.open.count, "an entry's dealings are miscounted");
+  MOBULA_ASSERT(covers == one.covers && borrowers == one.borrowers, "counts differ from their sum");
+  MOBULA_ASSERT(on_way + covers <= one.uses, "references are on their way that nobody counts");
+  MOBULA_ASSERT(one.uses != 0 || one.borrowers != 0 || one.standing == standing::asking,
+                "an entry outlives its last use");
+  MOBULA_ASSERT(borrowers == 0 || one.standing == standing::own, "a foreign key has borrowers");
+  MOBULA_ASSERT(owed == 0 || one.standing == standing::asking, "an answer is owed for nothing");
+  MOBULA_ASSERT(covers != 0 || one.standing != standing::covered, "nobody covers what is covered");
+  MOBULA_ASSERT(owns == (one.key.owner != self_ && one.standing != standing::lost),
+                "an entry's owner is not known");
+  if (one.standing == standing::own && one.promise != 0) {
+    MOBULA_ASSERT(entries_[one.promise].promise == index, "a promise has lost its object");
+  }
+}
+
+}  // namespace mobula::engine
