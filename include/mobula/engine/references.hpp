@@ -457,10 +457,14 @@ class references {
         return;  // The answer is waited for.
       case standing::registered:
         host_.send(key.owner, unborrow{key});
-        return erase(index);
+        erase(index);
+        if (tag != 0) host_.unreferenced(key, tag);
+        return;
       case standing::covered:
       case standing::lost:
-        return erase(index);
+        erase(index);
+        if (tag != 0) host_.unreferenced(key, tag);
+        return;
       case standing::own:
         if (is_promise_key(key)) {
           erase(index);
