@@ -113,6 +113,19 @@ TEST_CASE("fractional CPUs never exceed the total, nested gets and helpers count
   check_all_given_back();
 }
 
+// A body that waits on top of another one that waits gives back what both hold.
+TEST_CASE("a task with a part of a CPU lends it to what it helps, and keeps nothing",
+          "[resources][clause-9][clause-18]") {
+  test_runtime runtime{{.cpus = 2}};
+  const auto outer = [] {
+    return get(async([] { return get(async({.cpus = 2}, [] { return 7; })); }));
+  };
+  for (int i = 0; i < scaled(200); ++i) {
+    REQUIRE(get(async({.cpus = i % 2 == 0 ? 0.7 : 0.0001}, outer), patience) == 7);
+  }
+  check_all_given_back();
+}
+
 TEST_CASE("a blocked task gives its CPUs back, but neither GPUs nor custom resources",
           "[resources][clause-9]") {
   test_runtime runtime{{.cpus = 1, .gpus = 1, .memory = 1'000'000, .resources = {{"camera", 1}}}};

@@ -3,6 +3,7 @@
 /// The pool: ready work on the crew's threads, tokens that say how many may run, and blocking that
 /// wastes no core.
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -253,21 +254,23 @@ class pool {
     if (one.function->kind != function_kind::task) return false;
     if (!one.is_plain()) return false;
     if (one.is_claimed()) return one.settled();
+    // The body below lends what it has, and this takes only what is missing. One that kept its own
+    // would hold it while the body on top of it waits, perhaps for just that.
     const std::int64_t before = me.body_cpu;
-    const bool lent = before >= one_cpu;
-    if (!lent && !ledger_.try_take_cpu(one_cpu)) return false;
+    const std::int64_t missing = std::max<std::int64_t>(one_cpu - before, 0);
+    if (missing != 0 && !ledger_.try_take_cpu(missing)) return false;
     const std::uint64_t pins = take_out(me, one) ? task::queue_pins : 0;
     const bool mine = one.claim();
     if (mine) {
-      if (!lent) me.body_cpu = one_cpu;
+      me.body_cpu = before + missing;
       client_.run_task(me, one, pins);
       me.body_cpu = before;
     } else if (pins != 0) {
       one.unpin();
     }
-    if (!lent) {
+    if (missing != 0) {
       me.idle_cpu.store(0, std::memory_order_relaxed);
-      ledger_.give_cpu(one_cpu);
+      ledger_.give_cpu(missing);
       after_give();
     }
     return mine;

@@ -40,7 +40,7 @@ struct worker_slot {
   std::size_t last_lane = 0;
   std::size_t next_lane_to_rob = 0;
 
-  std::int64_t body_cpu = 0;  ///< steps that the innermost body holds
+  std::int64_t body_cpu = 0;  ///< steps that the thread's bodies hold, all together
   std::uint32_t turn = 0;
   std::uint32_t random = 0;
   std::uintptr_t stack_low = 0;
