@@ -36,6 +36,24 @@ void check_all_given_back() {
              "all resources to be free");
 }
 
+/// Submits plain tasks until one is held back for somebody who needs more CPUs.
+future<int> held_back() {
+  for (;;) {
+    const future<int> small = async([] { return 1; });
+    if (mobula::wait({small}, {.timeout = 20ms}).ready.empty()) return small;
+  }
+}
+bool gets_ready(const future<int>& one) {
+  return mobula::wait({one}, {.timeout = patience}).ready.size() == 1;  // which helps nobody
+}
+
+class keeper {
+ public:
+  keeper() = default;
+  explicit keeper(event go_on) { go_on.wait(); }
+  int ask() { return 1; }
+};
+
 }  // namespace
 
 TEST_CASE("as many plain tasks run at once as there are CPUs, and not one more",
@@ -204,6 +222,38 @@ TEST_CASE("a large request is not starved by small ones", "[resources][clause-18
   small_ones.wait_for(100);
   CHECK(get(async({.cpus = 2}, [] { return 1; })) == 1);
   stop.set();
+}
+
+TEST_CASE("small requests wait for no large one that an actor keeps from its CPUs",
+          "[resources][clause-18][clause-22]") {
+  test_runtime runtime{{.cpus = 2}};
+  const event placed;
+  mobula::actor<keeper> one = mobula::spawn<keeper>({.cpus = 1}, placed);
+  const future<int> large = async({.cpus = 2}, [] { return 2; });
+  const future<int> small = held_back();
+  placed.set();
+  CHECK(gets_ready(small));
+  CHECK_FALSE(large.ready());
+  one = {};
+  CHECK(get(large) == 2);
+}
+
+TEST_CASE("small requests do not wait for a large one that was cancelled",
+          "[resources][clause-15][clause-18]") {
+  test_runtime runtime{{.cpus = 2, .gpus = 1}};
+  const event end;
+  const auto until = [](event over) { over.wait(); };
+  const future<void> half = async(until, end);
+  const future<void> gpu = async({.cpus = 0, .gpus = 1}, until, end);
+  wait_until([] { return mobula::available_resources().gpus == 0 && free_cpus() == 1; }, "both");
+  const future<int> large = async({.cpus = 2}, [] { return 2; });
+  const future<int> other = async({.cpus = 0, .gpus = 1}, [] { return 3; });
+  const future<int> small = held_back();
+  mobula::cancel(large);
+  CHECK(gets_ready(small));
+  CHECK_FALSE(other.ready());
+  end.set();
+  CHECK(get(other) == 3);
 }
 
 TEST_CASE("one flood of submissions never starves another function", "[resources][clause-18]") {

@@ -113,6 +113,7 @@ class ledger {
   void keep_cpu(std::int64_t steps) {
     const std::lock_guard lock{mutex_};
     kept_cpus_ += steps;
+    end_reservation();  // it may be for more than is left
   }
   /// Takes everybody out of the lines, at the end.
   std::vector<task*> drain() {
@@ -183,11 +184,13 @@ class ledger {
       turns_.insert(turns_.begin(), refused.begin(), refused.end());
     }
     waiting_hint_.store(waiting_, std::memory_order_relaxed);
-    if (reserving_ && (waiting_ == 0 || !granted.empty())) {
-      reserving_ = false;
-      contenders_.fetch_sub(1, std::memory_order_seq_cst);
-    }
+    // One that was cancelled may be the one for whom it was.
+    if (waiting_ == 0 || !granted.empty() || !ended.empty()) end_reservation();
     return granted;
+  }
+  void end_reservation() noexcept {
+    if (!std::exchange(reserving_, false)) return;
+    contenders_.fetch_sub(1, std::memory_order_seq_cst);
   }
 
   struct returning {
