@@ -208,6 +208,38 @@ TEST_CASE("a task without CPUs runs beside a busy one", "[resources][clause-18]"
   get(busy);
 }
 
+TEST_CASE("a task without CPUs waits for nobody who comes back to a busy one",
+          "[resources][clause-9][clause-18]") {
+  test_runtime runtime{{.cpus = 1}};
+  const promise<int> late;
+  const event blocks;
+  const future<int> returns = async(
+      [](event before, future<int> of) {
+        before.set();
+        return get(of);
+      },
+      blocks, put(late.get_future()));
+  blocks.wait();
+  const event began;
+  const event end;
+  const future<void> busy = async(
+      [](event running, event over) {
+        running.set();
+        over.wait();
+      },
+      began, end);
+  began.wait();
+  late.set_value(5);
+  bool all = true;
+  for (int i = 0; i < scaled(500) && all; ++i) {
+    all = gets_ready(async({.cpus = 0}, [] { return 1; }));
+  }
+  CHECK(all);
+  CHECK_FALSE(returns.ready());
+  end.set();
+  CHECK(get(returns) == 5);
+}
+
 TEST_CASE("a large request is not starved by small ones", "[resources][clause-18]") {
   test_runtime runtime{{.cpus = 2}};
   const event stop;
@@ -254,6 +286,21 @@ TEST_CASE("small requests do not wait for a large one that was cancelled",
   CHECK_FALSE(other.ready());
   end.set();
   CHECK(get(other) == 3);
+}
+
+TEST_CASE("a task goes on though an actor keeps the CPUs that it gave back",
+          "[resources][clause-9][clause-22]") {
+  test_runtime runtime{{.cpus = 1}};
+  const auto uses = [](double cpus) {
+    const mobula::actor<keeper> one = mobula::spawn<keeper>({.cpus = cpus});
+    return get(one.call<&keeper::ask>());
+  };
+  for (const double cpus : {1.0, 0.4}) {
+    const future<int> used = async(uses, cpus);
+    REQUIRE(gets_ready(used));
+    CHECK(get(used) == 1);
+    check_all_given_back();
+  }
 }
 
 TEST_CASE("one flood of submissions never starves another function", "[resources][clause-18]") {

@@ -2,6 +2,7 @@
 
 /// Who holds what of the node's resources: CPUs as tokens, the rest exactly, and who waits for it.
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -22,8 +23,9 @@ namespace mobula::detail {
 /// In steps of 0.0001 CPUs.
 inline constexpr std::int64_t one_cpu = resource_amount::steps_per_unit;
 
-/// Invariant: what is held plus what is free is the total, at any time. Nobody ever holds what is
-/// not free.
+/// Invariant: what is held plus what is free is the total, at any time. Nobody takes what is not
+/// free, but for one case: a body that comes back, and needs CPUs that actors took meanwhile and
+/// keep, goes on when all others are free. Fewer than none are free then.
 ///  - Plain tasks (one CPU) take theirs from an atomic number, without a lock.
 ///  - Others wait in queues, one per function, which take turns; each is granted all it asks for or
 ///  nothing.
@@ -110,6 +112,7 @@ class ledger {
     }
   }
   /// CPUs that an actor keeps from now on, or gives up (negative). They are held like any others.
+  /// The caller looks at `contended` afterwards.
   void keep_cpu(std::int64_t steps) {
     const std::lock_guard lock{mutex_};
     kept_cpus_ += steps;
@@ -145,7 +148,8 @@ class ledger {
   resource_set available() const {
     const std::lock_guard lock{mutex_};
     resource_set set = free_.to_set();
-    set.cpus = resource_amount::from_steps(free_cpus_.load(std::memory_order_seq_cst)).value();
+    const std::int64_t free_cpus = free_cpus_.load(std::memory_order_seq_cst);
+    set.cpus = resource_amount::from_steps(std::max<std::int64_t>(free_cpus, 0)).value();
     return set;
   }
 
@@ -155,7 +159,7 @@ class ledger {
     std::vector<task*> granted;
     const std::lock_guard lock{mutex_};
     serve_returning();
-    if (!returning_.empty()) return granted;
+    const bool cpus_are_due = !returning_.empty();
     // Each function has one turn a round, and whose turn it was goes to the end; those that were
     // refused keep their place. A round without a grant is the last.
     for (bool progress = true; progress;) {
@@ -167,7 +171,9 @@ class ledger {
         auto& line = lines_[whose];
         task& first = *line.front();
         const bool over = first.is_claimed();  // while it waited: it needs nothing any more
-        if (!over && !take(first.wishes->resources)) {
+        const resource_vector& wanted = first.wishes->resources;
+        const bool held_back = cpus_are_due && wanted.cpus().steps() != 0;
+        if (!over && (held_back || !take(wanted))) {
           refused.push_back(whose);
           continue;
         }
@@ -208,14 +214,19 @@ class ledger {
   bool take(const resource_vector& what) {
     const resource_vector rest = without_cpus(what);
     if (!rest.fits_in(free_)) return false;
-    if (!try_take_cpu(what.cpus().steps())) return false;
+    const std::int64_t cpus = what.cpus().steps();
+    if (cpus != 0 && !try_take_cpu(cpus)) return false;
     free_ -= rest;
     return true;
   }
 
   void serve_returning() {
-    while (!returning_.empty() && try_take_cpu(returning_.front()->steps)) {
+    while (!returning_.empty()) {
       returning* const one = returning_.front();
+      // More than that may never be free: actors took it, and keep it while they live.
+      const std::int64_t most = std::max<std::int64_t>(cpus_ - kept_cpus_, 0);
+      if (!try_take_cpu(std::min(one->steps, most))) break;
+      if (one->steps > most) free_cpus_.fetch_sub(one->steps - most, std::memory_order_seq_cst);
       returning_.pop_front();
       contenders_.fetch_sub(1, std::memory_order_seq_cst);
       parker* const bed = one->bed;
