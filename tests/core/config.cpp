@@ -95,7 +95,25 @@ TEST_CASE("every scalar field has a flag and a variable", "[config]") {
       {"infeasible", "fail"},
       {"shutdown-grace", "0"},
       {"simulation-seed", "0xfFfFffffffffffff"},
+      {"simulation-faults-worker-crashes", "0.25"},
+      {"simulation-faults-worker-pauses", "2"},
+      {"simulation-faults-pause", "2s"},
+      {"simulation-faults-worker-cuts", "1e1"},
+      {"simulation-faults-cut", "3s"},
+      {"simulation-faults-slow-workers", "0.5"},
+      {"simulation-faults-worker-slowness", "7"},
+      {"simulation-faults-message-loss", "0.01"},
+      {"simulation-faults-message-repeats", "1"},
+      {"simulation-faults-message-reorders", "0.75"},
+      {"simulation-faults-message-delay", "5ms"},
+      {"simulation-faults-disk-slowness", "1000"},
+      {"simulation-faults-disk-full", "0.125"},
+      {"simulation-faults-disk-errors", "0.0625"},
+      {"simulation-faults-store-full", "0.375"},
+      {"simulation-faults-until", "1min"},
+      {"simulation-faults-swarm", "on"},
       {"simulation-time-limit", "2h"},
+      {"simulation-stack-bytes", "512KiB"},
       {"secret-file", "s"},
       {"certificates", "c"},
       {"spill-directory", "p"},
@@ -128,7 +146,26 @@ TEST_CASE("every scalar field has a flag and a variable", "[config]") {
     CHECK(options.infeasible == infeasible_policy::fail);
     CHECK(options.shutdown_grace == 0s);
     CHECK(options.simulation.seed == ~std::uint64_t{0});
+    const fault_plan plan{.worker_crashes = 0.25,
+                          .worker_pauses = 2,
+                          .pause = 2s,
+                          .worker_cuts = 10,
+                          .cut = 3s,
+                          .slow_workers = 0.5,
+                          .worker_slowness = 7,
+                          .message_loss = 0.01,
+                          .message_repeats = 1,
+                          .message_reorders = 0.75,
+                          .message_delay = 5ms,
+                          .disk_slowness = 1000,
+                          .disk_full = 0.125,
+                          .disk_errors = 0.0625,
+                          .store_full = 0.375,
+                          .until = 1min,
+                          .swarm = true};
+    CHECK(options.simulation.faults == plan);
     CHECK(options.simulation.time_limit == 2h);
+    CHECK(options.simulation.stack_bytes == std::uint64_t{512} << 10);
     CHECK(options.secret_file == "s");
     CHECK(options.certificates == "c");
     CHECK(options.spill_directory == "p");
@@ -280,6 +317,17 @@ TEST_CASE("a bad value is named with its flag and what is expected", "[config][c
   refuse({"--mobula-connect-timeout=0s"}, "--mobula-connect-timeout = \"0s\": must be above zero");
   refuse({"--mobula-observe=maybe"}, "--mobula-observe = \"maybe\": must be true or false");
   refuse({"--mobula-simulation-seed=-1"}, "--mobula-simulation-seed = \"-1\": must be a whole");
+  refuse({"--mobula-simulation-faults-message-loss=1.5"},
+         "--mobula-simulation-faults-message-loss = 1.5: must be from 0 to 1");
+  refuse({"--mobula-simulation-faults-message-loss=nan"}, "message-loss = nan: must be from 0 to 1");
+  refuse({"--mobula-simulation-faults-message-loss=1%"}, "message-loss = \"1%\": must be a number");
+  refuse({"--mobula-simulation-faults-message-delay=none"}, "delay = none: must have a limit");
+  refuse({"--mobula-simulation-faults-worker-crashes=-1"}, "crashes = -1: must be from 0 to 1000");
+  refuse({"--mobula-simulation-faults-pause=0"}, "faults-pause = \"0\": must be above zero");
+  refuse({"--mobula-simulation-faults-disk-slowness=0"}, "slowness = 0: must be from 1 to 1000");
+  refuse({"--mobula-simulation-faults-disk-slowness=4294967297"}, "must be from 1 to 1000");
+  refuse({"--mobula-simulation-stack-bytes=1K"}, "stack-bytes = 1024: must be 0 or from 16384");
+  refuse({"--mobula-simulation-fault-swarm"}, "did you mean --mobula-simulation-faults-swarm?");
   refuse({"--mobula-executor=tbbb"}, "--mobula-executor = \"tbbb\": must be own or tbb");
   refuse_variable("MOBULA_CPUS", "0", "MOBULA_CPUS = \"0\": must be above zero");
   refuse_variable("MOBULA_NODE_SILENCE", "soon", "MOBULA_NODE_SILENCE = \"soon\": must be a time");

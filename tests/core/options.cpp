@@ -55,7 +55,8 @@ TEST_CASE("every option can be named, in the specified order", "[options]") {
            .nodes =
                {{.name = "ada", .cpus = 1, .gpus = 0, .memory = 1, .resources = {}, .labels = {}}},
            .faults = {},
-           .time_limit = 1h},
+           .time_limit = 1h,
+           .stack_bytes = 65536},
       .secret_file = "s",
       .certificates = "c",
       .spill_directory = "/tmp",
@@ -250,6 +251,64 @@ TEST_CASE("a simulation's bad options are refused", "[options][clause-16]") {
   refuse(runtime_options{.simulation = {.nodes = {}}}, "simulation_options.nodes = {}");
   refuse(runtime_options{.simulation = {.nodes = {{.cpus = 0}}}}, "node_options.cpus = 0");
   refuse(runtime_options{.simulation = {.time_limit = 0s}}, "simulation_options.time_limit = 0s");
+  refuse(runtime_options{.simulation = {.stack_bytes = 16383}},
+         "simulation_options.stack_bytes = 16383");
+  CHECK_NOTHROW(validate(simulation_options{.stack_bytes = 16384}));
+  refuse(runtime_options{.simulation = {.faults = {.message_loss = 2}}},
+         "fault_plan.message_loss = 2");
+}
+
+TEST_CASE("a plan of faults has nothing in it by default", "[options][clause-52]") {
+  const fault_plan plan;
+  CHECK_NOTHROW(validate(plan));
+  CHECK(plan.worker_crashes == 0);
+  CHECK(plan.message_loss == 0);
+  CHECK(plan.message_delay == 0s);
+  CHECK(plan.disk_slowness == 1);
+  CHECK(plan.until.is_none());
+  CHECK_FALSE(plan.swarm);
+  CHECK(plan.script.empty());
+  CHECK(simulation_options().faults == plan);
+  STATIC_REQUIRE(std::is_aggregate_v<fault_plan> && std::is_aggregate_v<fault_event>);
+}
+
+TEST_CASE("a plan's bad fields are refused", "[options][clause-16][clause-52]") {
+  refuse(fault_plan{.worker_crashes = -1}, "fault_plan.worker_crashes = -1");
+  refuse(fault_plan{.worker_crashes = 1001},
+         "fault_plan.worker_crashes = 1001: must be from 0 to 1000");
+  refuse(fault_plan{.worker_pauses = not_a_number}, "fault_plan.worker_pauses = nan");
+  refuse(fault_plan{.pause = 0s}, "fault_plan.pause = 0s");
+  refuse(fault_plan{.worker_cuts = -0.5}, "fault_plan.worker_cuts = -0.5");
+  refuse(fault_plan{.cut = -1s}, "fault_plan.cut = -1s");
+  refuse(fault_plan{.slow_workers = 1.5}, "fault_plan.slow_workers = 1.5: must be from 0 to 1");
+  refuse(fault_plan{.worker_slowness = 0}, "fault_plan.worker_slowness = 0");
+  refuse(fault_plan{.message_loss = not_a_number}, "fault_plan.message_loss = nan");
+  refuse(fault_plan{.message_repeats = 2}, "fault_plan.message_repeats = 2");
+  refuse(fault_plan{.message_reorders = -1}, "fault_plan.message_reorders = -1");
+  refuse(fault_plan{.message_delay = -1ms}, "fault_plan.message_delay = -1ms");
+  refuse(fault_plan{.message_delay = duration::none()}, "fault_plan.message_delay = none");
+  refuse(fault_plan{.disk_slowness = 1001}, "fault_plan.disk_slowness = 1001");
+  refuse(fault_plan{.disk_full = 7}, "fault_plan.disk_full = 7");
+  refuse(fault_plan{.disk_errors = 7}, "fault_plan.disk_errors = 7");
+  refuse(fault_plan{.store_full = 7}, "fault_plan.store_full = 7");
+  refuse(fault_plan{.until = -1s}, "fault_plan.until = -1s");
+  CHECK_NOTHROW(validate(fault_plan{.message_loss = 1, .until = 0s}));
+}
+
+TEST_CASE("a script's bad lines are refused with their number", "[options][clause-16][clause-52]") {
+  const auto script = [](fault_event line) {
+    return fault_plan{.script = {{.at = 1s, .what = fault::kill_actor, .which = "tally"}, line}};
+  };
+  CHECK_NOTHROW(validate(script({})));
+  CHECK_NOTHROW(validate(script({.what = fault::fill_store, .which = "node0", .lasts = 2s})));
+  CHECK_NOTHROW(validate(script({.what = fault::cut_worker, .lasts = duration::none()})));
+  refuse(script({.at = -1s}), "fault_plan.script[1].at = -1s");
+  refuse(script({.at = duration::none()}), "fault_plan.script[1].at = none");
+  refuse(script({.what = static_cast<fault>(99)}), "fault_plan.script[1].what = 99");
+  refuse(script({.what = fault::pause_worker, .which = "w"}), "fault_plan.script[1].which = \"w\"");
+  refuse(script({.which = "1234567890"}), "fault_plan.script[1].which = \"1234567890\"");
+  refuse(script({.lasts = 0s}), "fault_plan.script[1].lasts = 0s");
+  refuse(script({.factor = 0}), "fault_plan.script[1].factor = 0");
 }
 
 TEST_CASE("an empty bundle or list of bundles is refused", "[options][clause-16][clause-32]") {

@@ -10,7 +10,7 @@
 ///   MOBULA_BACKEND=processes MOBULA_CPUS=4 MOBULA_OBSERVE=1 ./program
 ///
 /// Nested fields join their names: `--mobula-simulation-seed`, `MOBULA_SIMULATION_SEED`. Maps and
-/// lists (resources, labels, variables, files, nodes) have none. An empty variable counts as not
+/// lists (resources, labels, variables, files, nodes, scripts of faults) have none. An empty variable counts as not
 /// set.
 
 #include <algorithm>
@@ -41,6 +41,33 @@ struct setting {
   /// A flag that may stand alone and means true then.
   bool is_switch = false;
 };
+
+template <double fault_plan::* Field>
+void read_probability(runtime_options& options, std::string_view label, std::string_view text) {
+  const double value = read_number(label, text);
+  check_probability(value, label);
+  options.simulation.faults.*Field = value;
+}
+
+template <double fault_plan::* Field>
+void read_fault_rate(runtime_options& options, std::string_view label, std::string_view text) {
+  const double value = read_number(label, text);
+  check_fault_rate(value, label);
+  options.simulation.faults.*Field = value;
+}
+
+template <unsigned fault_plan::* Field>
+void read_slowness(runtime_options& options, std::string_view label, std::string_view text) {
+  const std::uint64_t value = read_integer(label, text);
+  if (value > 1000) throw_invalid(label, text_of(value), "must be from 1 to 1000");
+  check_slowness(static_cast<unsigned>(value), label);
+  options.simulation.faults.*Field = static_cast<unsigned>(value);
+}
+
+template <duration fault_plan::* Field>
+void read_fault_time(runtime_options& options, std::string_view label, std::string_view text) {
+  options.simulation.faults.*Field = read_positive_duration(label, text);
+}
 
 /// In the order of `runtime_options`. The names are the fields', which a test compares.
 inline std::span<const setting> settings() {
@@ -81,9 +108,42 @@ inline std::span<const setting> settings() {
        [](out o, view label, view text) { o.shutdown_grace = read_duration(label, text); }},
       {"simulation-seed",
        [](out o, view label, view text) { o.simulation.seed = read_integer(label, text); }},
+      {"simulation-faults-worker-crashes", &read_fault_rate<&fault_plan::worker_crashes>},
+      {"simulation-faults-worker-pauses", &read_fault_rate<&fault_plan::worker_pauses>},
+      {"simulation-faults-pause", &read_fault_time<&fault_plan::pause>},
+      {"simulation-faults-worker-cuts", &read_fault_rate<&fault_plan::worker_cuts>},
+      {"simulation-faults-cut", &read_fault_time<&fault_plan::cut>},
+      {"simulation-faults-slow-workers", &read_probability<&fault_plan::slow_workers>},
+      {"simulation-faults-worker-slowness", &read_slowness<&fault_plan::worker_slowness>},
+      {"simulation-faults-message-loss", &read_probability<&fault_plan::message_loss>},
+      {"simulation-faults-message-repeats", &read_probability<&fault_plan::message_repeats>},
+      {"simulation-faults-message-reorders", &read_probability<&fault_plan::message_reorders>},
+      {"simulation-faults-message-delay",
+       [](out o, view label, view text) {
+         const duration value = read_duration(label, text);
+         check_message_delay(value, label);
+         o.simulation.faults.message_delay = value;
+       }},
+      {"simulation-faults-disk-slowness", &read_slowness<&fault_plan::disk_slowness>},
+      {"simulation-faults-disk-full", &read_probability<&fault_plan::disk_full>},
+      {"simulation-faults-disk-errors", &read_probability<&fault_plan::disk_errors>},
+      {"simulation-faults-store-full", &read_probability<&fault_plan::store_full>},
+      {"simulation-faults-until",
+       [](out o, view label, view text) {
+         o.simulation.faults.until = read_duration(label, text);
+       }},
+      {"simulation-faults-swarm",
+       [](out o, view label, view text) { o.simulation.faults.swarm = read_bool(label, text); },
+       true},
       {"simulation-time-limit",
        [](out o, view label, view text) {
          o.simulation.time_limit = read_positive_duration(label, text);
+       }},
+      {"simulation-stack-bytes",
+       [](out o, view label, view text) {
+         const std::uint64_t value = read_size(label, text);
+         check_stack_bytes(value, label);
+         o.simulation.stack_bytes = value;
        }},
       {"secret-file", [](out o, view, view text) { o.secret_file = text; }},
       {"certificates", [](out o, view, view text) { o.certificates = text; }},

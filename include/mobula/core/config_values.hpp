@@ -80,11 +80,16 @@ inline std::uint64_t read_integer(std::string_view label, std::string_view text)
   return value;
 }
 
-/// An amount of a resource: `4`, `0.5`, `1e3`, with the limits of `resource_amount`.
-inline double read_amount(std::string_view label, std::string_view text) {
+/// A number: `4`, `0.5`, `1e3`. May be none (`nan`) or infinite; the option's limits say so then.
+inline double read_number(std::string_view label, std::string_view text) {
   const auto read = split_number(text);
   if (!read || !read->unit.empty()) throw_invalid(label, quoted(text), "must be a number");
-  return resource_amount(read->number, label).value();
+  return read->number;
+}
+
+/// An amount of a resource: `4`, `0.5`, `1e3`, with the limits of `resource_amount`.
+inline double read_amount(std::string_view label, std::string_view text) {
+  return resource_amount(read_number(label, text), label).value();
 }
 
 /// Bytes: `4096`, `512MiB`, `1.5GB`. `K M G T` and `Ki KiB …` count in 1024s, `KB MB GB TB` in

@@ -17,6 +17,7 @@
 #include "mobula/core/duration.hpp"
 #include "mobula/core/environment.hpp"
 #include "mobula/core/exception_filter.hpp"
+#include "mobula/core/fault_plan.hpp"
 #include "mobula/core/placement.hpp"
 #include "mobula/core/resources.hpp"
 
@@ -48,11 +49,6 @@ struct node_options {
   label_map labels{};
 };
 
-/// What goes wrong in a simulation and when. Empty: nothing does.
-struct fault_plan {
-  friend bool operator==(const fault_plan&, const fault_plan&) = default;
-};
-
 struct simulation_options {
   /// The same seed makes the same decisions.
   std::uint64_t seed = 1;
@@ -61,6 +57,9 @@ struct simulation_options {
   fault_plan faults{};
   /// Virtual; a simulation that runs longer fails. Above zero.
   duration time_limit = duration::none();
+  /// Bytes of the stack that a body runs on, from 16 KiB to 1 GiB. 0: 256 KiB, and 1 MiB under the
+  /// address sanitizer.
+  std::uint64_t stack_bytes = 0;
 };
 
 /// A program's runtime. Every scalar is also a flag and a variable; see `config.hpp`.

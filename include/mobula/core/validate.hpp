@@ -7,6 +7,7 @@
 /// unknown bundle or group) is checked by who knows both.
 
 #include <cstddef>
+#include <cstdint>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -64,6 +65,35 @@ inline void check_after(const std::vector<any_future>& after, std::string_view o
 inline void check_node_cpus(double cpus, std::string_view owner) {
   if (cpus == 0) {
     throw_invalid(field_name(owner, "cpus"), "0", "must be above zero: nothing could run");
+  }
+}
+
+// What a simulation's faults may be. The field's name is a flag's or a variable's where the value
+// came from there.
+
+inline void check_between(double value, double least, double most, std::string_view field) {
+  if (!(value >= least && value <= most)) {  // Not a number is neither.
+    throw_invalid(field, text_of(value),
+                  "must be from " + text_of(least) + " to " + text_of(most));
+  }
+}
+inline void check_probability(double value, std::string_view field) {
+  check_between(value, 0, 1, field);
+}
+/// Times a second.
+inline void check_fault_rate(double value, std::string_view field) {
+  check_between(value, 0, 1000, field);
+}
+inline void check_slowness(unsigned value, std::string_view field) {
+  check_between(value, 1, 1000, field);
+}
+inline void check_message_delay(duration value, std::string_view field) {
+  if (value.is_negative()) throw_invalid(field, to_string(value), "must not be negative");
+  if (value.is_none()) throw_invalid(field, to_string(value), "must have a limit");
+}
+inline void check_stack_bytes(std::uint64_t value, std::string_view field) {
+  if (value != 0 && (value < (std::uint64_t{16} << 10) || value > (std::uint64_t{1} << 30))) {
+    throw_invalid(field, text_of(value), "must be 0 or from 16384 (16 KiB) to 1073741824 (1 GiB)");
   }
 }
 
@@ -151,12 +181,60 @@ inline void validate(const node_options& options) {
   detail::check_labels(options.labels, "node_options");
 }
 
+inline void validate(const fault_event& event, std::string_view owner) {
+  if (event.at.is_negative() || event.at.is_none()) {
+    detail::throw_invalid(detail::field_name(owner, "at"), to_string(event.at),
+                          "must be a time that comes");
+  }
+  if (event.what > fault::fill_store) {
+    detail::throw_invalid(detail::field_name(owner, "what"),
+                          detail::text_of(static_cast<int>(event.what)), "there is no such fault");
+  }
+  const bool of_worker = event.what == fault::kill_worker || event.what == fault::pause_worker ||
+                         event.what == fault::slow_worker || event.what == fault::cut_worker;
+  if (of_worker && event.which.find_first_not_of("0123456789") != std::string::npos) {
+    detail::throw_invalid(detail::field_name(owner, "which"), detail::quoted(event.which),
+                          "must be the number of a worker, or empty");
+  }
+  if (of_worker && event.which.size() > 9) {
+    detail::throw_invalid(detail::field_name(owner, "which"), detail::quoted(event.which),
+                          "there are never so many workers");
+  }
+  detail::check_above_zero(event.lasts, owner, "lasts");
+  detail::check_slowness(event.factor, detail::field_name(owner, "factor"));
+}
+
+inline void validate(const fault_plan& plan) {
+  constexpr std::string_view owner = "fault_plan";
+  detail::check_fault_rate(plan.worker_crashes, "fault_plan.worker_crashes");
+  detail::check_fault_rate(plan.worker_pauses, "fault_plan.worker_pauses");
+  detail::check_above_zero(plan.pause, owner, "pause");
+  detail::check_fault_rate(plan.worker_cuts, "fault_plan.worker_cuts");
+  detail::check_above_zero(plan.cut, owner, "cut");
+  detail::check_probability(plan.slow_workers, "fault_plan.slow_workers");
+  detail::check_slowness(plan.worker_slowness, "fault_plan.worker_slowness");
+  detail::check_probability(plan.message_loss, "fault_plan.message_loss");
+  detail::check_probability(plan.message_repeats, "fault_plan.message_repeats");
+  detail::check_probability(plan.message_reorders, "fault_plan.message_reorders");
+  detail::check_message_delay(plan.message_delay, "fault_plan.message_delay");
+  detail::check_slowness(plan.disk_slowness, "fault_plan.disk_slowness");
+  detail::check_probability(plan.disk_full, "fault_plan.disk_full");
+  detail::check_probability(plan.disk_errors, "fault_plan.disk_errors");
+  detail::check_probability(plan.store_full, "fault_plan.store_full");
+  detail::check_not_negative(plan.until, owner, "until");
+  for (std::size_t i = 0; i < plan.script.size(); ++i) {
+    validate(plan.script[i], "fault_plan.script[" + detail::text_of(i) + "]");
+  }
+}
+
 inline void validate(const simulation_options& options) {
   if (options.nodes.empty()) {
     detail::throw_invalid("simulation_options.nodes", "{}", "must have at least one node");
   }
   for (const node_options& node : options.nodes) validate(node);
+  validate(options.faults);
   detail::check_above_zero(options.time_limit, "simulation_options", "time_limit");
+  detail::check_stack_bytes(options.stack_bytes, "simulation_options.stack_bytes");
 }
 
 inline void validate(const bundle& options) {
