@@ -7,8 +7,8 @@ cd "$root"
 
 # What builds the library and the main job, and what the rest of the tests, examples and benchmarks needs on top.
 packages_basic=(g++ cmake ninja-build ccache)
-packages_all=("${packages_basic[@]}" libboost1.81-dev libboost-serialization1.81-dev libtbb-dev libcereal-dev catch2
-  pkg-config libcaf-dev libbenchmark-dev)
+packages_all=("${packages_basic[@]}" libboost1.81-dev libboost-serialization1.81-dev libboost-context1.81-dev
+  libtbb-dev libcereal-dev catch2 pkg-config libcaf-dev libbenchmark-dev)
 
 steps=1 step=0
 
@@ -49,7 +49,7 @@ find_missing() {
   for package in "$@"; do
     if ! installed "$package"; then
       # Where the headers are unpacked below build/, their package is not missed.
-      [[ $package == libboost*1.81-dev && -e $root/build/boost-1.81/.complete ]] || missing+=("$package")
+      [[ $package == libboost*1.81-dev && -e $root/build/boost-1.81/.complete-with-context ]] || missing+=("$package")
     fi
   done
 }
@@ -60,20 +60,20 @@ apt_install() {
     -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@" </dev/null
 }
 
-# Boost 1.81's headers and Boost.Serialization below build/, for machines where another Boost's packages, which conflict
+# Boost 1.81's headers, Boost.Serialization and Boost.Context below build/, for machines where another Boost's packages, which conflict
 # with these, must stay.
 unpack_boost() {
   local target=$root/build/boost-1.81 work=$root/build/boost-1.81.part archive
   echo "Unpacking the headers of Boost 1.81 to build/boost-1.81."
   rm -rf "$work" "$target"
   mkdir -p "$work"
-  (cd "$work" && apt-get download libboost1.81-dev libboost-serialization1.81-dev </dev/null)
+  (cd "$work" && apt-get download libboost1.81-dev libboost-serialization1.81-dev libboost-context1.81-dev </dev/null)
   for archive in "$work"/*.deb; do
     dpkg -x "$archive" "$work"
     rm "$archive"
   done
   [[ -e $work/usr/include/boost/pfr.hpp ]] || die "the packages of Boost 1.81 don't hold boost/pfr.hpp"
-  touch "$work/.complete"
+  touch "$work/.complete-with-context"
   mv "$work" "$target"
 }
 

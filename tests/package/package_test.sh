@@ -53,7 +53,7 @@ is_installed() {
   # A header whose library this machine lacks belongs to no component, and CMake said so.
   for header in $missing; do
     case $header in
-      ./mobula/backends/executors/tbb.hpp | ./mobula/serialization/cereal.hpp | ./mobula/serialization/boost.hpp) ;;
+      ./mobula/backends/executors/tbb.hpp | ./mobula/backends/simulation* | ./mobula/serialization/cereal.hpp | ./mobula/serialization/boost.hpp) ;;
       *) fail "$header was not installed" ;;
     esac
   done
@@ -86,7 +86,8 @@ finds_only_what_a_component_needs() {
   configure -D CMAKE_PREFIX_PATH="$stage" -D MOBULA_TARGETS=mobula::backends "${without[@]}"
   # Who asks for a component whose library is missing is told the package.
   local component
-  for component in tbb:libtbb-dev cereal:libcereal-dev boost_serialization:libboost1.81-dev; do
+  for component in tbb:libtbb-dev cereal:libcereal-dev boost_serialization:libboost1.81-dev \
+    simulation:libboost1.81-dev; do
     if [[ -e $stage/share/cmake/mobula/mobula-${component%:*}.cmake ]]; then
       rm -rf "$work/build"
       refused "apt-get install --no-install-recommends ${component#*:}" configure -D CMAKE_PREFIX_PATH="$stage" \

@@ -70,7 +70,7 @@ function(mobula_find_boost)
     else()
       add_library(Boost::headers INTERFACE IMPORTED GLOBAL)
       target_include_directories(Boost::headers INTERFACE "${directory}")
-      # Beside an include directory lie its libraries; mobula_find_boost_serialization looks there.
+      # Beside an include directory lie its libraries; mobula_find_boost_library looks there.
       set_property(GLOBAL PROPERTY mobula_boost_directory "${directory}")
       return()
     endif()
@@ -105,28 +105,41 @@ function(mobula_find_cereal)
   endif()
 endfunction()
 
-# Boost::serialization, of the same Boost as Boost::headers.
-function(mobula_find_boost_serialization)
+# Boost::<name>, a library of the same Boost as Boost::headers; `package` is Debian's.
+function(mobula_find_boost_library name package)
   mobula_find_boost(${ARGN})
-  if(TARGET Boost::headers AND NOT TARGET Boost::serialization)
+  if(TARGET Boost::headers AND NOT TARGET Boost::${name})
     get_property(directory GLOBAL PROPERTY mobula_boost_directory)
     if(directory)
-      find_library(mobula_boost_serialization_library
-        NAMES libboost_serialization.a boost_serialization NO_CACHE NO_DEFAULT_PATH
+      find_library(mobula_boost_${name}_library
+        NAMES libboost_${name}.a boost_${name} NO_CACHE NO_DEFAULT_PATH
         PATHS "${directory}/../lib" "${directory}/../lib/${CMAKE_LIBRARY_ARCHITECTURE}"
       )
-      if(mobula_boost_serialization_library)
-        add_library(Boost::serialization UNKNOWN IMPORTED GLOBAL)
-        set_target_properties(Boost::serialization PROPERTIES
-          IMPORTED_LOCATION "${mobula_boost_serialization_library}"
+      if(mobula_boost_${name}_library)
+        add_library(Boost::${name} UNKNOWN IMPORTED GLOBAL)
+        set_target_properties(Boost::${name} PROPERTIES
+          IMPORTED_LOCATION "${mobula_boost_${name}_library}"
           INTERFACE_LINK_LIBRARIES Boost::headers
         )
       endif()
     else()
-      find_package(Boost ${mobula_boost_version_min} CONFIG QUIET GLOBAL COMPONENTS serialization)
+      find_package(Boost ${mobula_boost_version_min} CONFIG QUIET GLOBAL COMPONENTS ${name})
     endif()
   endif()
-  if(NOT TARGET Boost::serialization AND "REQUIRED" IN_LIST ARGN)
-    mobula_missing("Boost.Serialization ${mobula_boost_version_min} or newer" "libboost-serialization1.81-dev")
+  if(NOT TARGET Boost::${name} AND "REQUIRED" IN_LIST ARGN)
+    string(SUBSTRING ${name} 0 1 initial)
+    string(TOUPPER ${initial} initial)
+    string(SUBSTRING ${name} 1 -1 rest)
+    mobula_missing("Boost.${initial}${rest} ${mobula_boost_version_min} or newer" ${package})
   endif()
+endfunction()
+
+# Boost::serialization
+function(mobula_find_boost_serialization)
+  mobula_find_boost_library(serialization libboost-serialization1.81-dev ${ARGN})
+endfunction()
+
+# Boost::context
+function(mobula_find_boost_context)
+  mobula_find_boost_library(context libboost-context1.81-dev ${ARGN})
 endfunction()
