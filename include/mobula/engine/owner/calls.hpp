@@ -60,6 +60,20 @@ class calls {
     actors_.give(which);
   }
 
+  /// The actor was killed from here, and is remembered as dead while a reference to it is held here.
+  /// Takes over a user.
+  void stay_dead(slot which) {
+    if (actors_[which].stays) return leave(which);
+    actors_[which].stays = true;
+  }
+  /// The last reference to the actor is gone.
+  void forget(object_key key) {
+    const auto at = actor_by_key_.find(key);
+    if (at == actor_by_key_.end() || !actors_[at->second].stays) return;
+    actors_[at->second].stays = false;
+    leave(at->second);
+  }
+
   /// A call, waiting or ready, behind its caller's others. `home` is the actor's slot.
   void enqueue(slot task, std::uint64_t caller) {
     task_slot& one = tasks_[task];
@@ -179,6 +193,7 @@ class calls {
     party worker;
     std::shared_ptr<const error_fields> why;
     std::uint32_t users = 0;
+    bool stays = false;  ///< it is a user of itself, until `forget`
     std::size_t not_begun = 0;
     task_list in_flight;
     std::vector<std::pair<std::uint64_t, slot>> lines;  ///< by caller, in the order of their birth

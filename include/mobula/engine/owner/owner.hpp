@@ -112,7 +112,6 @@ class owner final : private references_host {
   object_key submit(task_spec&& spec, instant now) {
     const slot task = take_task(std::move(spec.what), std::move(spec.after), spec.retries);
     task_slot& one = tasks_[task];
-    one.is_call = false;
     one.home = leases_.enter(spec.home);
     return begin(task, spec.deadline, now);
   }
@@ -129,6 +128,36 @@ class owner final : private references_host {
     references_.use(spec.actor);
     one.home = calls_.enter(spec.actor);
     return begin(task, spec.deadline, now);
+  }
+
+  /// Tells the directory of a new actor; `what.actor` has a number of this party's own. The caller has
+  /// one use of it.
+  void spawn(register_actor&& what) {
+    references_.registered(what.actor);
+    host_.send(options_.directory, std::move(what));
+  }
+  /// Hands the constructor to the directory when its arguments are there. The caller has a use of
+  /// the actor.
+  void construct(object_key actor, invocation&& what, instant now) {
+    const slot task = take_task(std::move(what), {}, 0);
+    task_slot& one = tasks_[task];
+    one.is_constructor = true;
+    one.actor = actor;
+    references_.use(actor);
+    references_.drop(begin(task, never, now));
+    step(now);
+  }
+  /// The caller has asked the directory to end the actor for good: for him it is dead from now on.
+  void killed(object_key actor, std::shared_ptr<const error_fields> why, instant now) {
+    std::vector<ended_call> over;
+    const slot which = calls_.enter(actor);
+    static_cast<void>(need_object(actor));  // its slot's end is told
+    calls_.changed({.actor = actor, .state = actor_state::dead, .life = UINT32_MAX, .worker = {},
+                    .why = std::move(why)},
+                   over);
+    end_calls(over, now);
+    calls_.stay_dead(which);
+    step(now);
   }
 
   /// An object that `fulfil` settles. The caller has one use of the object and one of `promise_key`.
@@ -156,7 +185,12 @@ class owner final : private references_host {
   void cancel(object_key object, cancel_spec how, error_fields why, instant now) {
     if (object.owner != self()) {
       if (references_.holds(object)) {
+        const slot at = need_object(object);
+        if (objects_[at].result.kind != outcome_kind::pending) return;
         host_.send(object.owner, cancel_object{object, how.recursive, how.force});
+        // Here it is decided now; the owner may find that it was finished before.
+        decide(object, failed_outcome(std::move(why)));
+        step(now);
       }
       return;
     }
@@ -362,6 +396,8 @@ class owner final : private references_host {
     task_slot& one = tasks_[task];
     one.state = task_state::waiting;
     one.decided = false;
+    one.is_call = false;
+    one.is_constructor = false;
     one.what = std::move(what);
     one.after = std::move(after);
     one.missing = 0;
@@ -426,6 +462,16 @@ class owner final : private references_host {
   void start(slot task, instant now) {
     task_slot& one = tasks_[task];
     for (carried& need : one.what.values) need.value = objects_[object_at(need.object)].result;
+    if (one.is_constructor) {
+      for_each_mention(one.what,
+                       [&](object_key key) { references_.sending(options_.directory, key); });
+      host_.send(options_.directory, actor_arguments{one.actor, one.what, nullptr});
+      outcome sent;
+      sent.kind = outcome_kind::value;
+      decide(one.key, std::move(sent));
+      finish(task);
+      return;
+    }
     one.state = task_state::ready;
     if (one.is_call) {
       if (auto why = calls_.dead(one.home)) {
@@ -440,6 +486,9 @@ class owner final : private references_host {
   /// It never ran, or never again.
   void end_unpushed(slot task, const std::shared_ptr<const error_fields>& why, instant now) {
     task_slot& one = tasks_[task];
+    if (one.is_constructor) {
+      host_.send(options_.directory, actor_arguments{one.actor, {}, why});
+    }
     outcome failed;
     failed.kind = outcome_kind::failed;
     failed.why = why;
@@ -452,6 +501,8 @@ class owner final : private references_host {
     task_slot& one = tasks_[task];
     if (one.is_call) {
       if (one.line != no_slot) calls_.remove(task);
+    } else if (one.is_constructor) {
+      // It stands nowhere.
     } else if (one.state == task_state::ready) {
       leases_.remove(task, now);
     }
@@ -465,10 +516,10 @@ class owner final : private references_host {
     for (const object_key& order : one.after) references_.drop(order);
     if (one.is_call) {
       calls_.leave(one.home);
-      references_.drop(one.actor);
-    } else {
+    } else if (!one.is_constructor) {
       leases_.leave(one.home);
     }
+    if (!one.actor.empty()) references_.drop(one.actor);
     one.what.arguments = payload{};
     one.what.refs.clear();
     one.what.values.clear();
@@ -722,6 +773,7 @@ class owner final : private references_host {
   void send(party to, message&& one) override { host_.send(to, std::move(one)); }
   void unreferenced(object_key key, std::uint32_t tag) override {
     if (tag == 0) return;
+    if (key.owner == options_.directory) calls_.forget(key);
     object_slot& one = objects_[tag - 1];
     outcome last = std::move(one.result);
     one.result = {};

@@ -28,6 +28,7 @@ struct task_slot {
   task_state state = task_state::waiting;
   bool decided = false;   ///< the outcome is known: cancelled, late
   bool is_call = false;
+  bool is_constructor = false;  ///< goes to the directory when its arguments are there
   bool charged = false;   ///< of a lost life: the worker may have begun it
   invocation what;
   key_list after;
