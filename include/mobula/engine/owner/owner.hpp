@@ -166,6 +166,8 @@ class owner final : private references_host {
     references_.make_promise(key);
     return key;
   }
+  /// The same without handles of a promise: only this party will fulfil it. The caller has one use.
+  object_key make_pending() { return make_object(); }
   /// True: it is settled by this. False: it was settled before, or another party answers for it, and
   /// `promise_answered` will tell. The references inside are taken over.
   bool fulfil(object_key promise, std::uint64_t request, outcome value, instant now) {

@@ -1,0 +1,184 @@
+#pragma once
+
+/// A simulated process as the others see it: links to its peers, a timer, and a death.
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "mobula/backends/simulation/world.hpp"
+#include "mobula/engine/codec.hpp"
+#include "mobula/engine/link.hpp"
+#include "mobula/engine/outbox.hpp"
+
+namespace mobula::simulation {
+
+/// What drivers, workers and nodes have in common. Everything that is sent is encoded, cut into
+/// frames, exposed to the network's faults, put together by the other end's link and decoded.
+///
+/// Invariant: an engine's machine is never called from within itself. What a machine wants done
+/// (`later`) is done when its event is over, in order.
+class party_process : public party_base {
+ public:
+  party_process(world& in, party self) : party_base(in, self) {}
+
+  /// The process is dead. Peers' links are cut by the world when all that is on its way has arrived.
+  void die() {
+    alive_ = false;
+    todo_.clear();
+    world_.events().drop(self());
+    timer_ = event_id{};
+  }
+
+  /// From a peer's link.
+  void frame_arrived(party from, std::span<const std::byte> frame) {
+    if (!alive_) return;
+    peer& one = peer_of(from);
+    if (one.cut) return;
+    one.link.frame_arrived(frame, world_.now());
+    take_messages(from, one);
+    set_timer();
+  }
+  /// Nothing comes from that peer any more.
+  void peer_gone(party who) override {
+    if (!alive_) return;
+    peer& one = peer_of(who);
+    if (one.cut) return;
+    one.cut = true;
+    one.link.cut();
+    event([&] { cut_off(who); });
+  }
+  /// All parties with which it has a link that is not cut, in order.
+  std::vector<party> peers() const {
+    std::vector<party> out;
+    for (const auto& [who, one] : peers_) {
+      if (!one->cut) out.push_back(who);
+    }
+    return out;
+  }
+
+ protected:
+  /// A message for the process's machines.
+  virtual void receive(party from, engine::message&& one) = 0;
+  /// A peer is dead.
+  virtual void cut_off(party who) = 0;
+  /// When its machines want to be called next, and calling them.
+  virtual instant next_machine_timer() = 0;
+  virtual void machine_timer() = 0;
+
+  /// Lets a machine handle an event, and then does what it wants done.
+  template <class Handle>
+  void event(Handle handle) {
+    ++depth_;
+    handle();
+    if (--depth_ == 0) {
+      while (!todo_.empty()) {
+        ++depth_;
+        std::vector<action> now;
+        now.swap(todo_);
+        for (action& one : now) one();
+        --depth_;
+      }
+      if (alive_) set_timer();
+    }
+  }
+  /// To be done when the machine's event is over.
+  void later(action what) {
+    MOBULA_ASSERT(depth_ > 0, "a machine asks for something outside of an event");
+    todo_.push_back(std::move(what));
+  }
+
+  template <class Message>
+  void transmit(party to, Message&& one) {
+    if (!alive_) return;
+    if (to == self()) {
+      // Its own machines talk to each other without a network.
+      auto boxed = std::make_shared<engine::message>(std::forward<Message>(one));
+      world_.events().at(world_.now(), {event_kind::local, self().value(), 0, self()},
+                         [this, boxed] { deliver(self(), std::move(*boxed)); });
+      return;
+    }
+    peer& with = peer_of(to);
+    if (with.cut) return;
+    buffer_.clear();
+    engine::encode(one, buffer_);
+    with.link.send(buffer_, world_.now());
+    if (depth_ == 0) set_timer();
+  }
+  void deliver(party from, engine::message&& one) {
+    if (!alive_) return;
+    world_.saw(from, self(), one);
+    event([&] { receive(from, std::move(one)); });
+  }
+
+ private:
+  struct peer final : engine::link_host {
+    peer(party_process& of, party with, const engine::link_options& options)
+        : process(of),
+          to(with),
+          link(of.self() < with ? engine::link_end::first : engine::link_end::second,
+               session_of(of.self(), with), *this, of.world_.now(), options) {}
+    void send_frame(std::span<const std::byte> frame) override {
+      process.world_.carry(process.self(), to, frame);
+    }
+    void link_dead(engine::link_failure) override { broken = true; }
+
+    static std::uint64_t session_of(party a, party b) noexcept {
+      return a < b ? (a.value() << 32) | b.value() : (b.value() << 32) | a.value();
+    }
+
+    party_process& process;
+    party to;
+    engine::link link;
+    bool cut = false;
+    bool broken = false;
+  };
+
+  peer& peer_of(party who) {
+    std::unique_ptr<peer>& at = peers_[who];
+    if (!at) at = std::make_unique<peer>(*this, who, world_.links());
+    return *at;
+  }
+  void take_messages(party from, peer& one) {
+    one.link.take([&](std::span<const std::byte> bytes) {
+      if (one.cut || !alive_) return;
+      deliver(from, engine::decode(bytes));
+    });
+  }
+
+  void set_timer() {
+    if (!alive_) return;
+    instant next = next_machine_timer();
+    for (const auto& [who, one] : peers_) {
+      if (!one->cut) next = std::min(next, one->link.next_timer());
+    }
+    if (next == timer_at_) return;
+    world_.events().cancel(timer_);
+    timer_at_ = next;
+    timer_ = event_id{};
+    if (next == engine::never) return;
+    timer_ = world_.events().at(next, {event_kind::timer, self().value(), 0, self()}, [this] {
+      timer_at_ = engine::never;
+      for (const auto& [who, one] : peers_) {
+        if (!one->cut && one->link.next_timer() <= world_.now()) one->link.timer(world_.now());
+      }
+      event([&] {
+        if (next_machine_timer() <= world_.now()) machine_timer();
+      });
+      set_timer();
+    });
+  }
+
+  std::map<party, std::unique_ptr<peer>> peers_;
+  std::vector<action> todo_;
+  std::vector<std::byte> buffer_;
+  int depth_ = 0;
+  event_id timer_;
+  instant timer_at_ = engine::never;
+};
+
+}  // namespace mobula::simulation

@@ -1,0 +1,114 @@
+#pragma once
+
+/// What all simulated processes of a runtime share, as real ones share a program: functions by
+/// number, exceptions' filters, and the log.
+
+#include <atomic>
+#include <cstdint>
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <typeinfo>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "mobula/backends/simulation/world.hpp"
+#include "mobula/core/exception_filter.hpp"
+#include "mobula/core/function.hpp"
+#include "mobula/core/group.hpp"
+#include "mobula/core/options.hpp"
+#include "mobula/core/record.hpp"
+#include "mobula/engine/ids.hpp"
+
+namespace mobula::simulation {
+
+class worker_process;
+class actor_handle;
+
+/// Where a record belongs.
+struct binding {
+  worker_process* process = nullptr;
+  engine::object_key key;
+};
+
+struct shared_state {
+  shared_state(world& in, const runtime_options& given, std::uint32_t runtime)
+      : sim(in), options(given), epoch(runtime) {}
+
+  world& sim;
+  const runtime_options options;
+  const std::uint32_t epoch;
+  node_info node;
+  std::string name_space;
+  party node_party;
+  bool ending = false;  ///< the runtime is: nothing begins any more
+
+  std::unordered_map<detail::record*, binding> bindings;
+  /// Of each actor that was made: its class, which a program knows by its constructor, and its name.
+  struct actor_class {
+    const std::type_info* type = nullptr;
+    std::string name;
+  };
+  std::unordered_map<engine::object_key, actor_class> actor_classes;
+
+  /// `function_table` searches; a simulation asks often.
+  detail::function_id id_of(const detail::function_entry& of) {
+    const auto known = function_ids_.find(&of);
+    if (known != function_ids_.end()) return known->second;
+    const detail::function_id made = detail::functions().id_of(of);
+    function_ids_.emplace(&of, made);
+    functions_.emplace(std::pair{made.module, made.index}, &of);
+    return made;
+  }
+  const detail::function_entry& function(detail::function_id id) {
+    const auto known = functions_.find({id.module, id.index});
+    return known != functions_.end() ? *known->second : detail::functions().find(id);
+  }
+
+  /// 0 is the empty filter.
+  std::uint64_t filter_number(const exception_filter& one) {
+    if (one.empty()) return 0;
+    for (std::size_t i = 0; i < filters_.size(); ++i) {
+      if (filters_[i] == one) return i + 1;
+    }
+    filters_.push_back(one);
+    return filters_.size();
+  }
+  const exception_filter& filter(std::uint64_t number) const {
+    static const exception_filter none;
+    return number == 0 || number > filters_.size() ? none : filters_[number - 1];
+  }
+
+  /// Numbers for classes of actors, and for kinds of work that share leases.
+  std::uint64_t number_of(const std::string& what) {
+    return numbers_.emplace(what, numbers_.size() + 1).first->second;
+  }
+
+  /// Records whose last handle is gone, and actors likewise: noted on any thread, handled under the
+  /// world's mutex.
+  std::mutex abandoned_mutex;
+  std::vector<detail::record*> abandoned_records;
+  std::vector<actor_handle*> abandoned_actors;  ///< each with a reference
+  std::atomic<bool> any_abandoned{false};
+
+  /// Says it once for each `what`.
+  void warn(const std::string& text, const std::string& what) {
+    if (warned_.insert(what).second) std::fprintf(stderr, "mobula: %s\n", text.c_str());
+  }
+
+  std::size_t post_failures = 0;
+  instant next_post_log = 0;
+
+ private:
+  std::unordered_map<const detail::function_entry*, detail::function_id> function_ids_;
+  std::map<std::pair<std::uint64_t, std::uint32_t>, const detail::function_entry*> functions_;
+  std::vector<exception_filter> filters_;
+  std::map<std::string, std::uint64_t> numbers_;
+  std::set<std::string> warned_;
+};
+
+}  // namespace mobula::simulation

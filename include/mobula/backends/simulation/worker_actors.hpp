@@ -1,0 +1,380 @@
+#pragma once
+
+/// Tasks, calls and actors of a simulated process, on their way into the engine.
+
+#include <atomic>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "mobula/backend/dependencies.hpp"
+#include "mobula/backends/simulation/worker_process.hpp"
+#include "mobula/backends/threads/body.hpp"
+#include "mobula/core/validate.hpp"
+#include "mobula/serialization/output.hpp"
+
+namespace mobula::simulation {
+
+// --- Tasks and calls ---------------------------------------------------------------------------------
+
+/// The function with its arguments as they are sent; the handles in them are still the record's.
+inline engine::invocation worker_process::invocation_of(detail::task& one) {
+  output written;
+  one.function->save_arguments(one, written);
+  packed made = pack_here(written.take());
+  engine::invocation what;
+  what.function = shared_.id_of(*one.function);
+  what.arguments = std::move(made.bytes);
+  what.refs = std::move(made.refs);
+  for (const engine::object_key key : made.values) {
+    what.values.push_back({});
+    what.values.back().object = key;
+  }
+  if (one.wishes) {
+    what.name = one.wishes->name;
+    what.filter = shared_.filter_number(one.wishes->retry_on);
+  }
+  return what;
+}
+
+inline void worker_process::submit(detail::task& one) {
+  // Where an argument has failed already, the task has failed with it.
+  if (one.claim()) {
+    try {
+      one.actor == nullptr ? submit_task(one) : submit_call(one);
+    } catch (...) {
+      one.unclaim();
+      throw;
+    }
+  }
+  detail::release_blocker(one);  // the last one comes back through `unblocked`
+}
+/// The arguments have been sent, and none of them is waited for any more.
+inline void worker_process::let_go(detail::task& one) noexcept {
+  one.drop_arguments();
+  one.unpin();
+}
+
+inline void worker_process::submit_task(detail::task& one) {
+  engine::task_spec spec;
+  spec.what = invocation_of(one);
+  std::string shape;
+  if (one.is_plain()) {
+    spec.home.resources =
+        resource_vector::of_cpus(resource_amount::from_steps(resource_amount::steps_per_unit));
+  } else {
+    spec.home.resources = one.wishes->resources;
+    shape = to_string(one.wishes->resources);
+  }
+  spec.home.key = shared_.number_of("task " + std::to_string(spec.what.function.module) + "." +
+                                    std::to_string(spec.what.function.index) + " " + shape);
+  spec.home.what = detail::body_runner::subject(one);
+  spec.home.fail_if_infeasible = shared_.options.infeasible == infeasible_policy::fail;
+  spec.retries = one.wishes ? one.wishes->max_retries : 3;
+  if (one.wishes) {
+    for (std::size_t i = 0; i < one.wishes->after_count; ++i) {
+      spec.after.push_back(key_of(*one.wishes->after[i]));
+    }
+    if (one.wishes->deadline != clock::time_point::max()) {
+      spec.deadline = one.wishes->deadline.time_since_epoch().count();
+    }
+    if (refuse_placement(one)) return;
+  }
+  engine::object_key key;
+  event([&] {
+    key = owner_.submit(std::move(spec), world_.now());
+    bind(one, key);
+  });
+  one.number = key.owner.value() << 48 ^ key.number;
+}
+
+inline void worker_process::submit_call(detail::task& one) {
+  auto& actor = static_cast<actor_handle&>(*one.actor);
+  engine::call_spec spec;
+  spec.actor = actor.key();
+  spec.caller = caller();
+  spec.retries = actor.max_task_retries;
+  if (one.wishes) {
+    spec.group = one.wishes->concurrency_group;
+    if (one.wishes->max_task_retries) spec.retries = *one.wishes->max_task_retries;
+    if (!spec.group.empty() && actor.groups_known &&
+        std::find(actor.groups.begin(), actor.groups.end(), spec.group) == actor.groups.end()) {
+      throw std::invalid_argument("call_options.concurrency_group: actor \"" + actor.label() +
+                                  "\" has no group '" + spec.group + "'");
+    }
+  }
+  if (spec.retries != 0 && !one.function->copyable) {
+    throw std::invalid_argument(
+        "max_task_retries: '" + one.name() +
+        "' has an argument that can't be copied, so it can't be tried again");
+  }
+  spec.report_begin = actor.max_pending != 0;
+  if (actor.max_pending != 0 && owner_.pending_calls(actor.key()) >= actor.max_pending) {
+    throw pending_calls_error("call: actor \"" + actor.label() + "\" has " +
+                              std::to_string(actor.max_pending) +
+                              " calls waiting, its max_pending_calls");
+  }
+  spec.what = invocation_of(one);
+  // The worker may hand out handles to the actor itself.
+  spec.what.refs.push_back(actor.key());
+  spec.post = one.posted;
+  if (one.wishes) {
+    for (std::size_t i = 0; i < one.wishes->after_count; ++i) {
+      spec.after.push_back(key_of(*one.wishes->after[i]));
+    }
+    if (one.wishes->deadline != clock::time_point::max()) {
+      spec.deadline = one.wishes->deadline.time_since_epoch().count();
+    }
+  }
+  engine::object_key key;
+  event([&] {
+    key = owner_.call(std::move(spec), world_.now());
+    bind(one, key);
+  });
+  one.number = key.owner.value() << 48 ^ key.number;
+}
+
+/// Where the simulation has one node, what is bound to another one never runs. True: it is dealt with.
+inline bool worker_process::refuse_placement(detail::task& one) {
+  const placement& where = one.wishes->where;
+  const std::string subject = detail::body_runner::subject(one);
+  if (where.what() == placement::kind::node && where.node() != shared_.node.id && !where.soft()) {
+    one.settle_failure(detail::failure_ptr::make(
+        unschedulable_error(subject + " is bound to node " + to_string(where.node()) +
+                            ", which is not of this runtime")));
+    one.end_producing();
+    return true;
+  }
+  if (where.what() != placement::kind::labels) return false;
+  for (const auto& [name, value] : where.required_labels()) {
+    const auto at = shared_.node.labels.find(name);
+    if (at != shared_.node.labels.end() && at->second == value) continue;
+    const std::string problem = "needs label " + name + "=" + value + ", which no node has";
+    if (shared_.options.infeasible == infeasible_policy::fail) {
+      one.settle_failure(detail::failure_ptr::make(infeasible_error(subject + " " + problem)));
+      one.end_producing();
+    } else {
+      one.pin();
+      infeasible_.push_back(&one);
+      shared_.warn(subject + " " + problem + "; it waits for a node that has it", problem);
+    }
+    return true;
+  }
+  return false;
+}
+
+/// Whose order calls keep: the running actor's, the running task's, or this thread's.
+inline std::uint64_t worker_process::caller() noexcept {
+  if (const detail::frame* const body = detail::frame::current) {
+    const detail::task& running = body->running();
+    return running.actor != nullptr ? running.actor->id().value() : running.number;
+  }
+  static std::atomic<std::uint64_t> threads{0};
+  static thread_local const std::uint64_t mine = (1ULL << 63) | ++threads;
+  return mine;
+}
+
+inline void worker_process::log_post_failure(const detail::task& one, const error_fields& why) {
+  ++shared_.post_failures;
+  if (world_.now() < shared_.next_post_log) return;
+  shared_.next_post_log = world_.now() + 1'000'000'000;
+  std::fprintf(stderr, "mobula: %zu posted call%s failed; the last: %s: %s\n",
+               shared_.post_failures, shared_.post_failures == 1 ? "" : "s",
+               detail::body_runner::subject(one).c_str(), why.what.c_str());
+  shared_.post_failures = 0;
+}
+
+// --- Actors ------------------------------------------------------------------------------------------
+
+inline actor_handle* worker_process::handle_for(engine::object_key key, const std::type_info& type,
+                                                const std::string& name, const std::string& label) {
+  drain_abandoned(shared_);
+  const auto known = actors_.find(key);
+  if (known != actors_.end()) return known->second;
+  auto* const made = new actor_handle(shared_, *this, key, type, name, label);
+  actors_[key] = made;
+  return made;
+}
+inline detail::actor_ptr worker_process::actor_for(engine::object_key key,
+                                                   const std::type_info& type,
+                                                   const std::string& name,
+                                                   const std::string& label) {
+  const bool fresh = !actors_.contains(key);
+  actor_handle* const one = handle_for(key, type, name, label);
+  if (one->type() != type) {
+    throw serialization_error("actor: the message has an actor of class " +
+                              detail::demangle(one->type()) + " in the place of one of class " +
+                              detail::demangle(type));
+  }
+  if (!std::exchange(one->counted, true)) event([&] { owner_.refs().use(key); });
+  return fresh ? detail::actor_ptr::adopt(one) : detail::actor_ptr::share(one);
+}
+
+inline detail::actor_ptr worker_process::spawn(detail::task& constructor,
+                                               const detail::actor_request& request) {
+  const actor_options& options = request.options;
+  engine::register_actor what;
+  what.actor = {shared_.node_party, (self().value() & 0xffffff) << 40 | ++actors_made_};
+  what.name = options.name;
+  what.name_space = options.name_space.empty() ? shared_.name_space : options.name_space;
+  what.type = shared_.number_of(std::string("class ") + request.type.name());
+  what.label = options.name.empty() ? detail::demangle(request.type) : options.name;
+  what.get_if_exists = options.get_if_exists;
+  what.detached = options.lifetime == lifetime::detached;
+  what.max_restarts = options.max_restarts;
+  what.max_concurrency =
+      options.max_concurrency == 0 ? 1 : static_cast<std::uint32_t>(options.max_concurrency);
+  for (const auto& [group, limit] : options.concurrency_groups) {
+    what.groups.emplace_back(group, static_cast<std::uint32_t>(limit));
+  }
+  what.purpose = options.isolation == isolation::shared ? engine::lease_purpose::shared_process
+                                                        : engine::lease_purpose::own_process;
+  what.resources = detail::resources_of(options);
+  what.resources_to_place = what.resources;
+  if (!options.cpus) {
+    what.resources_to_place +=
+        resource_vector::of_cpus(resource_amount::from_steps(resource_amount::steps_per_unit));
+  }
+  what.fail_if_infeasible = shared_.options.infeasible == infeasible_policy::fail;
+
+  engine::object_key key = what.actor;
+  shared_.actor_classes[key] = {&request.type, options.name};
+  const std::string label = what.label;
+  const std::string space = what.name_space;
+  auto answer = std::make_shared<actor_answer>();
+  if (!what.name.empty()) {
+    what.request = ++requests_;
+    actor_answers_[what.request] = answer;
+  }
+  event([&] { owner_.spawn(std::move(what)); });
+  if (!options.name.empty()) {
+    wait_for(answer->arrived);
+    const engine::actor_registered& said = answer->what;
+    if (said.how != engine::registration::made) {
+      drop(key);
+      if (said.how == engine::registration::taken) {
+        throw name_taken_error("spawn: a living actor of namespace '" + space +
+                               "' has the name '" + options.name + "'");
+      }
+      if (said.how == engine::registration::other_type) {
+        throw std::invalid_argument("spawn: the actor '" + options.name + "' of namespace '" +
+                                    space + "' is of another class than " +
+                                    detail::demangle(request.type));
+      }
+      detail::actor_ptr found = actor_for(said.actor, request.type, options.name, label);
+      drop(said.actor);  // the answer's own reference: the handle has another
+      // The constructor is not needed. Its arguments may still be waited for.
+      if (constructor.claim()) {
+        constructor.drop_arguments();
+        constructor.end_producing();
+      }
+      detail::release_blocker(constructor);
+      return found;
+    }
+  }
+  actor_handle* const handle = handle_for(key, request.type, options.name, label);
+  handle->counted = true;  // the use that `spawn` gave
+  handle->max_task_retries = options.max_task_retries;
+  handle->max_pending = options.max_pending_calls;
+  for (const auto& [group, limit] : options.concurrency_groups) handle->groups.push_back(group);
+  handle->groups_known = true;
+  constructors_.emplace(&constructor, key);
+  constructor.add_handle();
+  detail::release_blocker(constructor);  // comes back through `construct`
+  return detail::actor_ptr::adopt(handle);
+}
+
+inline void worker_process::construct(detail::task& constructor) {
+  const auto at = constructors_.find(&constructor);
+  if (at == constructors_.end()) {  // of a `spawn` that found the actor living
+    constructor.unpin();
+    return;
+  }
+  const engine::object_key key = at->second;
+  constructors_.erase(at);
+  std::shared_ptr<const error_fields> failed;
+  if (constructor.claim()) {
+    try {
+      engine::invocation what = invocation_of(constructor);
+      what.refs.push_back(key);  // the actor may hand out handles to itself
+      event([&] { owner_.construct(key, std::move(what), world_.now()); });
+    } catch (const error& thrown) {
+      failed = std::make_shared<const error_fields>(describe(thrown));
+    } catch (const std::exception& thrown) {
+      failed = std::make_shared<const error_fields>(error_fields{
+          .code = error_code::serialization,
+          .what = std::string("the constructor's arguments can't be sent: ") + thrown.what()});
+    }
+    constructor.drop_arguments();
+    constructor.settle_failure(detail::failure_ptr::make(
+        cancelled_error("a constructor's own record has no value")));
+    constructor.end_producing();
+  } else if (const detail::failure* const why = constructor.failed()) {
+    failed = std::make_shared<const error_fields>(describe(why->cause()));
+  }
+  if (failed) {
+    event([&] {
+      transmit(shared_.node_party, engine::message(engine::actor_arguments{key, {}, failed}));
+    });
+  }
+  constructor.unpin();
+  constructor.drop_handle();
+}
+
+inline detail::actor_ptr worker_process::find(const std::string& name,
+                                              const std::string& name_space,
+                                              const std::type_info& type) {
+  auto answer = std::make_shared<actor_answer>();
+  const std::uint64_t request = ++requests_;
+  actor_answers_[request] = answer;
+  engine::find_actor what;
+  what.request = request;
+  what.name = name;
+  what.name_space = name_space;
+  what.type = shared_.number_of(std::string("class ") + type.name());
+  event([&] { transmit(shared_.node_party, engine::message(std::move(what))); });
+  wait_for(answer->arrived);
+  const engine::actor_registered& said = answer->what;
+  if (said.how == engine::registration::other_type) {
+    throw std::invalid_argument("find: the actor '" + name + "' of namespace '" + name_space +
+                                "' is not of class " + detail::demangle(type));
+  }
+  if (said.how != engine::registration::found || said.actor.empty()) return {};
+  detail::actor_ptr found = actor_for(said.actor, type, name, said.label);
+  drop(said.actor);
+  return found;
+}
+inline void worker_process::actor_answered(const engine::actor_registered& what) {
+  const auto at = actor_answers_.find(what.request);
+  if (at == actor_answers_.end()) return;
+  const std::shared_ptr<actor_answer> answer = at->second;
+  actor_answers_.erase(at);
+  answer->what = what;
+  finish(answer->arrived);
+}
+
+inline void worker_process::kill(actor_handle& one, bool restart) {
+  const engine::object_key key = one.key();
+  const std::string who = detail::frame::current == nullptr
+                              ? std::string("its owner")
+                              : detail::body_runner::subject(detail::frame::current->running());
+  event([&] {
+    transmit(shared_.node_party, engine::message(engine::kill_actor{key, restart, who}));
+    if (restart) return;
+    owner_.killed(key,
+                  std::make_shared<const error_fields>(
+                      error_fields{.code = error_code::actor_died,
+                                   .what = "actor \"" + one.label() + "\" died: killed by " + who}),
+                  world_.now());
+  });
+}
+inline void worker_process::stop(actor_handle& one, detail::record& done) {
+  engine::call_spec spec;
+  spec.actor = one.key();
+  spec.caller = caller();
+  spec.stop_actor = true;
+  event([&] { bind(done, owner_.call(std::move(spec), world_.now())); });
+}
+
+}  // namespace mobula::simulation

@@ -1,0 +1,282 @@
+#pragma once
+
+/// What simulated processes live in: virtual time, a network, and the one thread that runs it all.
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "mobula/backends/simulation/fiber.hpp"
+#include "mobula/backends/simulation/network.hpp"
+#include "mobula/backends/simulation/random.hpp"
+#include "mobula/backends/simulation/schedule.hpp"
+#include "mobula/core/options.hpp"
+#include "mobula/engine/link_options.hpp"
+#include "mobula/engine/messages.hpp"
+
+namespace mobula::simulation {
+
+/// Kinds of events, as the trace has them.
+namespace event_kind {
+inline constexpr std::uint32_t frame = 1;   ///< from, to
+inline constexpr std::uint32_t timer = 2;   ///< whose
+inline constexpr std::uint32_t local = 3;   ///< whose: a machine's word to another of its process
+inline constexpr std::uint32_t cut = 4;     ///< whose link, to whom
+inline constexpr std::uint32_t body = 5;    ///< of which worker; how-manieth of the world
+inline constexpr std::uint32_t wake = 6;    ///< of which process; how-manieth body, or 0
+inline constexpr std::uint32_t start = 7;   ///< of a worker: who
+inline constexpr std::uint32_t death = 8;   ///< of a worker: who
+inline constexpr std::uint32_t disk = 9;    ///< an answer
+inline constexpr std::uint32_t fault = 10;  ///< which
+}  // namespace event_kind
+
+class world;
+
+class party_base {
+ public:
+  party_base(world& in, party self) : world_(in), self_(self) {}
+  party_base(const party_base&) = delete;
+  party_base& operator=(const party_base&) = delete;
+  virtual ~party_base() = default;
+
+  [[nodiscard]] party self() const noexcept { return self_; }
+  [[nodiscard]] bool alive() const noexcept { return alive_; }
+  virtual void frame_arrived(party from, std::span<const std::byte> frame) = 0;
+  virtual void peer_gone(party who) = 0;
+  virtual std::vector<party> peers() const = 0;
+
+ protected:
+  world& world_;
+  bool alive_ = true;
+
+ private:
+  const party self_;
+};
+
+/// A thread that is not the simulation's and waits for it.
+struct outside_wait {
+  bool over = false;
+  std::condition_variable wake;
+};
+
+/// Everything in it happens on one thread of its own, one event after the other, under `mutex`.
+/// Threads of the program come in by `enter`; the simulation goes on only while one of them waits.
+/// So a program with one thread is the simulation's clockwork too: the same seed gives the same run.
+///
+/// Invariants:
+///  - Time stands while no thread of the program waits (or has asked for a step).
+///  - Fibers run on the simulation's thread alone.
+class world {
+ public:
+  world(std::uint64_t seed, instant time_limit, const stack_options& stacks, fiber_hooks* hooks)
+      : random_(seed),
+        events_({.ties_by_seed = random_.split("ties").next(), .time_limit = time_limit}),
+        network_(random_.split("network")),
+        delays_(random_.split("delays")),
+        fibers_(stacks, hooks),
+        seed_(seed) {}
+  ~world() { MOBULA_ASSERT(!thread_.joinable(), "a world is stopped before it goes"); }
+
+  // What happens in it. Under `mutex`.
+
+  [[nodiscard]] std::uint64_t seed() const noexcept { return seed_; }
+  [[nodiscard]] instant now() const noexcept { return events_.now(); }
+  schedule& events() noexcept { return events_; }
+  simulation::network& net() noexcept { return network_; }
+  const random_stream& random() const noexcept { return random_; }
+  fiber_pool& fibers() noexcept { return fibers_; }
+  engine::link_options& links() noexcept { return links_; }
+  /// A small delay from the seed, in nanoseconds: what a process takes to do something.
+  instant delay(instant low, instant high) { return delays_.between(low, high); }
+
+  void add(party_base& one) { parties_[one.self()] = &one; }
+  /// Called by processes that go.
+  void remove(party one) { parties_.erase(one); }
+  party_base* find(party who) const {
+    const auto at = parties_.find(who);
+    return at == parties_.end() ? nullptr : at->second;
+  }
+  /// The number of the next process: small, for it is a part of what users read.
+  party next_party() noexcept { return party{++parties_made_}; }
+
+  /// A frame leaves.
+  void carry(party from, party to, std::span<const std::byte> frame) {
+    const arrivals when = network_.send(from, to, frame.size(), now());
+    if (when.empty()) return;
+    auto bytes = std::make_shared<const std::vector<std::byte>>(frame.begin(), frame.end());
+    for (const instant at : when) {
+      latest_[{from, to}] = std::max(latest_[{from, to}], at);
+      events_.at(at, {event_kind::frame, from.value(), to.value(), to}, [this, from, to, bytes] {
+        if (party_base* const there = find(to)) there->frame_arrived(from, *bytes);
+      });
+    }
+  }
+  /// A process is dead: each of its peers learns that when all that was on its way is there.
+  void cut_links_of(party_base& dead) {
+    for (const party peer : dead.peers()) {
+      const auto last = latest_.find({dead.self(), peer});
+      const instant after = last == latest_.end() ? now() : std::max(now(), last->second);
+      events_.at(after + delay(1'000, 100'000),
+                 {event_kind::cut, dead.self().value(), peer.value(), peer},
+                 [this, peer, who = dead.self()] {
+                   if (party_base* const there = find(peer)) there->peer_gone(who);
+                   latest_.erase({who, peer});
+                   latest_.erase({peer, who});
+                 });
+    }
+  }
+
+  /// Every message that a machine receives, for those who look on.
+  std::function<void(instant now, party from, party to, const engine::message&)> watcher;
+  void saw(party from, party to, const engine::message& one) {
+    if (watcher) watcher(now(), from, to, one);
+  }
+
+  // The thread.
+
+  void start() {
+    thread_ = std::thread([this] { run(); });
+  }
+  /// No event runs afterwards. For a thread of the program, without `mutex`.
+  void stop() {
+    {
+      const std::lock_guard held{mutex};
+      stopping_ = true;
+    }
+    go_.notify_all();
+    if (thread_.joinable()) thread_.join();
+  }
+  [[nodiscard]] bool on_own_thread() const noexcept {
+    return std::this_thread::get_id() == thread_.get_id();
+  }
+
+  std::mutex mutex;
+  /// Of threads that want `mutex`: the simulation's lets them in between two events.
+  std::atomic<int> callers{0};
+
+  /// Blocks the calling thread until `end_wait`, and lets the simulation go on meanwhile.
+  void wait_outside(outside_wait& one, std::unique_lock<std::mutex>& held) {
+    if (one.over) return;
+    ++waiting_;
+    go_.notify_all();
+    one.wake.wait(held, [&] { return one.over; });
+  }
+  /// Before or while it waits. The simulation stops before its next event, if nobody else waits.
+  void end_wait(outside_wait& one) {
+    if (one.over) return;
+    one.over = true;
+    --waiting_;
+    one.wake.notify_all();
+  }
+  /// The same for a wait that has not begun: `wait_outside` will return at once.
+  static void settle_wait(outside_wait& one) noexcept { one.over = true; }
+  /// Lets one event happen, for a thread that asks again and again.
+  void step_outside(std::unique_lock<std::mutex>& held) {
+    ++steps_wanted_;
+    go_.notify_all();
+    stepped_.wait(held, [&] { return steps_wanted_ == 0; });
+  }
+
+  /// Set when the time limit has passed, or nothing can happen any more: every wait ends.
+  [[nodiscard]] const std::string& over() const noexcept { return over_; }
+  /// Called once, when `over` was set.
+  std::function<void()> on_over;
+
+  // For the watchdog: what runs now, and since when.
+  std::atomic<const char*> running{nullptr};
+
+ private:
+  void run() {
+    std::unique_lock held{mutex};
+    for (;;) {
+      go_.wait(held, [&] { return stopping_ || waiting_ > 0 || steps_wanted_ > 0; });
+      if (stopping_) return;
+      const step what = over_.empty() ? events_.run_next() : step::idle;
+      published_now.store(events_.now(), std::memory_order_release);
+      if (steps_wanted_ > 0) {
+        steps_wanted_ = 0;
+        stepped_.notify_all();
+      }
+      if (what == step::time_limit || what == step::in_circles) {
+        over_ = what == step::time_limit
+                    ? "the simulation's time limit has passed"
+                    : "the simulation runs in circles: its time stands still";
+        over_ += " (seed " + std::to_string(seed_) + ")";
+        if (on_over) on_over();
+      }
+      if (what == step::idle) wait_for_others(held);
+      if (callers.load(std::memory_order_acquire) > 0) {
+        held.unlock();
+        while (callers.load(std::memory_order_acquire) > 0 && !stopping_now()) {
+          std::this_thread::yield();
+        }
+        held.lock();
+      }
+    }
+  }
+  bool stopping_now() const noexcept { return false; }
+
+  /// Nothing is left to happen, unless a thread of the program makes something.
+  void wait_for_others(std::unique_lock<std::mutex>& held) {
+    if (waiting_ == 0) return;
+    const std::size_t before = events_.waiting();
+    const auto changed = [&] {
+      return stopping_ || waiting_ == 0 || steps_wanted_ > 0 || events_.waiting() != before;
+    };
+    held.unlock();
+    std::this_thread::yield();
+    held.lock();
+    if (changed()) return;
+    if (!go_.wait_for(held, std::chrono::seconds(5), changed) && !warned_) {
+      warned_ = true;
+      std::fprintf(stderr,
+                   "mobula: simulation, seed %llu: nothing is left to happen, and %d thread%s "
+                   "wait%s: a dead-lock\n",
+                   static_cast<unsigned long long>(seed_), waiting_, waiting_ == 1 ? "" : "s",
+                   waiting_ == 1 ? "s" : "");
+    }
+    go_.wait(held, changed);
+  }
+
+ public:
+  /// The virtual time for `mobula::clock`.
+  static inline std::atomic<std::int64_t> published_now{0};
+  /// Something may have become possible: a thread of the program has added an event.
+  void nudge() { go_.notify_all(); }
+
+ private:
+  random_stream random_;
+  schedule events_;
+  simulation::network network_;
+  random_stream delays_;
+  fiber_pool fibers_;
+  engine::link_options links_;
+  const std::uint64_t seed_;
+  std::map<party, party_base*> parties_;
+  std::map<std::pair<party, party>, instant> latest_;  ///< arrival of what was sent last
+  std::uint64_t parties_made_ = 0;
+
+  std::thread thread_;
+  std::condition_variable go_;
+  std::condition_variable stepped_;
+  int waiting_ = 0;
+  int steps_wanted_ = 0;
+  bool stopping_ = false;
+  bool warned_ = false;
+  std::string over_;
+};
+
+}  // namespace mobula::simulation
