@@ -1,5 +1,5 @@
-// Goal: an actor's calls begin in the order of their arrival, within the limits of their groups; and
-// each of the ways in which a life ends answers everybody, destroys once, and says so once.
+// Goal: an actor's calls begin in the order of their arrival, within the limits of their groups;
+// and each of the ways in which a life ends answers everybody, destroys once, and says so once.
 // Method: scripts of events against a host that writes down what it is asked to do.
 
 #include <string>
@@ -143,7 +143,8 @@ TEST_CASE("stop of an idle actor destroys it at once", "[executor]") {
 
 // --- exit ----------------------------------------------------------------------------------------
 
-TEST_CASE("exit fails its own call and what waits, and lets what runs end", "[executor][clause-26]") {
+TEST_CASE("exit fails its own call and what waits, and lets what runs end",
+          "[executor][clause-26]") {
   bench at;
   make(at, with_groups(2));
   at.tell(a, call(a, 1));

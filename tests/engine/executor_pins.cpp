@@ -34,7 +34,7 @@ TEST_CASE("a task waits for all its stored arguments, and holds them while it ru
   CHECK(at.pinned(y).empty());
   CHECK(at.work.begun() == 0);
   CHECK(at.pinned(x) == words{"run A1"});
-  CHECK(at.end("A1") == words{"A <- done A1 = 1", "unpin B1", "unpin B2"});
+  CHECK(at.end("A1") == words{"A <- done A1 = 1", "unpin B2", "unpin B1"});
   CHECK(at.work.pinned() == 0);
 }
 

@@ -41,9 +41,12 @@ inline std::string name_of(object_key actor, std::uint32_t life) {
 }
 inline std::string name_of(const body& one) {
   switch (one.kind) {
-    case body_kind::constructor: return "make " + name_of(one.actor->made.actor, one.actor->made.life);
-    case body_kind::destructor: return "destroy " + name_of(one.actor->made.actor, one.actor->made.life);
-    default: return name_of(one.push.task);
+    case body_kind::constructor:
+      return "make " + name_of(one.actor->made.actor, one.actor->made.life);
+    case body_kind::destructor:
+      return "destroy " + name_of(one.actor->made.actor, one.actor->made.life);
+    default:
+      return name_of(one.push.task);
   }
 }
 inline std::string name_of(const std::shared_ptr<const error_fields>& why) {

@@ -33,7 +33,8 @@ TEST_CASE("tasks of a lease run one at a time, in the order of their pushes", "[
   CHECK(at.work.stray() == 0);
 }
 
-TEST_CASE("an answer has the attempt, what is kept, and whether it is worth another", "[executor]") {
+TEST_CASE("an answer has the attempt, what is kept, and whether it is worth another",
+          "[executor]") {
   bench at;
   push_task one = task(a, 1, 7, 1);
   one.attempt = 3;
