@@ -1,0 +1,47 @@
+#pragma once
+
+/// What a node asks of whoever runs it.
+
+#include <cstdint>
+#include <string>
+
+#include "mobula/engine/messages.hpp"
+#include "mobula/engine/outbox.hpp"
+
+namespace mobula::engine {
+
+/// How writing an object to disk ended.
+enum class spill_result : std::uint8_t { ok = 0, disk_full = 1, failed = 2 };
+/// How reading it back ended.
+enum class restore_result : std::uint8_t { ok = 0, lost = 1 };
+
+/// Called while the node handles an event; must not call back into it from there. `send` to the
+/// node's own party is for the machine beside it, the directory.
+class node_host : public outbox {
+ public:
+  /// Start a process. Answered by `node::party_joined` with its party, or by
+  /// `node::worker_failed_to_start`.
+  virtual void start_worker() = 0;
+  /// Kill it. Answered by `node::party_gone` with a death of this kind and text, unless it was dead
+  /// already.
+  virtual void end_worker(party worker, death_kind kind, const std::string& why) = 0;
+
+  /// `object_created` with `ok` means: there is memory of that size for the object, and its writer
+  /// may write to it. It is there until this.
+  virtual void release_memory(object_key object) = 0;
+  /// Write the object to disk; it may be read meanwhile, and its memory stays. Answered by
+  /// `node::spilled`.
+  virtual void spill(object_key object, std::uint64_t size) = 0;
+  /// Take memory and read it back; the file stays. Answered by `node::restored`.
+  virtual void restore(object_key object, std::uint64_t size) = 0;
+  /// Delete the file, unless it is lost anyway. Never while a `spill` or `restore` is unanswered.
+  virtual void erase_spilled(object_key object) = 0;
+
+  /// For the log; each text comes once.
+  virtual void warn(const std::string& text) = 0;
+
+ protected:
+  ~node_host() = default;
+};
+
+}  // namespace mobula::engine

@@ -1,0 +1,555 @@
+#pragma once
+
+/// Wishes, and the workers that are lent for them.
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <set>
+#include <string>
+#include <utility>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include "mobula/core/assert.hpp"
+#include "mobula/core/error_fields.hpp"
+#include "mobula/engine/messages.hpp"
+#include "mobula/engine/node/chain.hpp"
+#include "mobula/engine/node/host.hpp"
+#include "mobula/engine/node/ledger.hpp"
+#include "mobula/engine/node/lease_queue.hpp"
+#include "mobula/engine/node/options.hpp"
+#include "mobula/engine/node/reclaim.hpp"
+#include "mobula/engine/node/records.hpp"
+#include "mobula/engine/node/workers.hpp"
+
+namespace mobula::engine {
+
+/// Functions that take a message return false where it is to be counted as stray. `schedule` is to
+/// be called after every event.
+///
+/// Invariants: a lease holds its shape's resources from the grant until it is given back, or until
+/// its worker is known to be dead; it has a worker unless it is unserved; a blocked one has lent
+/// its CPUs, and gets them back before any new lease gets some; a wish is in the ring exactly while
+/// it wants more than is granted to it and could ever get it.
+class leases {
+ public:
+  leases(const node_options& options, node_host& host)
+      : options_(options),
+        host_(host),
+        ledger_(options.total),
+        queue_(options.passes_max),
+        workers_(options, host),
+        reclaimer_(options.reclaim_patience, host) {
+    MOBULA_ASSERT(options.workers_max != 0 && options.shared_actors_max != 0 &&
+                      options.start_failures_max != 0 && options.idle_classes_max != 0,
+                  "each limit lets something through");
+  }
+
+  // --- Messages ---
+
+  bool want(party from, party_record& requester, want_leases&& one) {
+    const auto at = wishes_.find(wish_key{from, one.lease_class});
+    if (at != wishes_.end()) {
+      wish_record& wish = *at->second;
+      if (wish.purpose != one.purpose || wish.shape->resources != one.resources ||
+          wish.shape->to_place != one.resources_to_place) {
+        return false;
+      }
+      set_wanted(wish, one.wanted);
+      return true;
+    }
+    if (one.wanted == 0) return true;
+    const std::string lacks = never_there(one.resources, one.resources_to_place);
+    if (!lacks.empty() && one.fail_if_infeasible) {
+      refuse(from, one.lease_class, error_code::infeasible, one.what + " " + lacks);
+      return true;
+    }
+    wish_record& wish = make_wish(from, requester, std::move(one));
+    wish.infeasible = !lacks.empty();
+    if (wish.infeasible) warn_once(wish.what + " " + lacks + "; it waits");
+    set_wanted(wish, one.wanted);
+    return true;
+  }
+
+  bool give_back(party from, lease_id id, instant now) {
+    lease_record* const lease = find(id);
+    if (lease == nullptr || lease->holder != from || lease->state == lease_state::unserved) {
+      return false;
+    }
+    if (lease->state == lease_state::ending) return true;
+    worker_record& worker = *lease->worker;
+    if (lease->state != lease_state::running) {
+      end(worker, death_kind::ended, "its lease was returned while its body waited");
+    } else if (lease->wish->purpose == lease_purpose::own_process) {
+      end(worker, death_kind::ended, "its actor has ended");
+    } else {
+      release(*lease);
+      if (worker.leases.empty()) vacate(worker, now);
+    }
+    return true;
+  }
+
+  bool block(const worker_record* from, lease_id id) {
+    lease_record* const lease = find(id);
+    if (!served_by(lease, from) || lease->wish->purpose == lease_purpose::shared_process) {
+      return false;
+    }
+    if (lease->state == lease_state::ending) return true;
+    if (lease->state != lease_state::running) return false;
+    set_state(*lease, lease_state::blocked);
+    lend(*lease, true);
+    ledger_.lend(lease->wish->shape->resources.cpus());
+    return true;
+  }
+  bool unblock(const worker_record* from, lease_id id) {
+    lease_record* const lease = find(id);
+    if (!served_by(lease, from)) return false;
+    if (lease->state == lease_state::ending) return true;
+    if (lease->state != lease_state::blocked) return false;
+    set_state(*lease, lease_state::resuming);
+    resuming_.push_back(*lease);
+    return true;
+  }
+
+  /// Ends a worker at the wish of a holder of one of its leases.
+  bool end_for(party from, worker_record& worker, const std::string& why) {
+    for (lease_record* at = worker.leases.front(); at != nullptr; at = worker.leases.after(*at)) {
+      if (at->holder != from) continue;
+      end(worker, death_kind::ended, why);
+      return true;
+    }
+    return false;
+  }
+  /// Ends a worker, whatever it does.
+  void end(worker_record& worker, death_kind kind, const std::string& why) {
+    for (lease_record* at = worker.leases.front(); at != nullptr; at = worker.leases.after(*at)) {
+      resuming_.remove_if_linked(*at);
+      set_state(*at, lease_state::ending);
+    }
+    workers_.end(worker, kind, why);
+  }
+
+  // --- Births and deaths ---
+
+  worker_record& worker_joined(party who) { return workers_.joined(who); }
+  bool worker_ready(worker_record& one, instant now) {
+    if (one.state != worker_state::starting && one.state != worker_state::ending) return false;
+    workers_.ready(one, now);
+    return true;
+  }
+  void start_failed(const std::string& why, instant now) {
+    if (workers_.failed_to_start(now)) refuse_unserved(why);
+  }
+  void worker_gone(worker_record& one, const std::string& why, instant now) {
+    while (lease_record* lease = one.leases.front()) release(*lease);
+    if (workers_.gone(one, now)) refuse_unserved(why);
+  }
+  /// What it wanted is forgotten; what works for it is ended.
+  void holder_gone(party_record& dead, instant now) {
+    while (lease_record* lease = dead.leases.front()) {
+      dead.leases.remove(*lease);
+      lease->holder = party();
+      if (lease->state == lease_state::unserved) {
+        --lease->wish->unserved;
+        release(*lease);
+      } else if (lease->wish->purpose != lease_purpose::shared_process) {
+        if (lease->state != lease_state::ending) {
+          end(*lease->worker, death_kind::ended, "whom it worked for is dead");
+        }
+      } else if (lease->state != lease_state::ending) {
+        worker_record& worker = *lease->worker;
+        worker.holder_died = true;
+        release(*lease);
+        if (worker.leases.empty()) vacate(worker, now);
+      }
+    }
+    while (wish_record* wish = dead.wishes.front()) {
+      wish->wanted = 0;
+      leave_ring(*wish);
+      dead.wishes.remove(*wish);
+      wishes_.erase(wish_key{wish->requester, wish->lease_class});
+      wish->requester = party();
+      settle(*wish);
+    }
+  }
+
+  // --- Time ---
+
+  /// Starts what is kept ready.
+  void prestart(instant now) { workers_.start(options_.prestart, now); }
+
+  /// Resumes, grants, serves, starts and reclaims as far as it goes.
+  void schedule(instant now) {
+    while (lease_record* lease = resuming_.front()) {
+      const resource_amount cpus = lease->wish->shape->resources.cpus();
+      if (!ledger_.can_resume(cpus)) break;
+      ledger_.resume(cpus);
+      lend(*lease, false);
+      resuming_.remove(*lease);
+      set_state(*lease, lease_state::running);
+      host_.send(lease->worker->who, message(body_resumed{lease->id}));
+    }
+    while (wish_record* wish = queue_.next(ledger_, limits())) grant(*wish);
+    serve_all();
+    std::size_t usable = 0;
+    workers_.least_shared(usable);
+    workers_.start(unserved_.size() + (unserved_shared_.empty() ? 0 : more_shared(usable)), now);
+    reclaimer_.look(ledger_, resuming_, queue_, tasks_, free_slots(), now);
+  }
+
+  void timer(instant now) { workers_.timer(now); }
+  instant next_timer() const noexcept {
+    return std::min(workers_.next_timer(), reclaimer_.next_timer());
+  }
+
+  void warn_once(std::string text) {
+    if (warned_.size() >= options_.warnings_max) return;
+    const auto [at, fresh] = warned_.insert(std::move(text));
+    if (fresh) host_.warn(*at);
+  }
+
+  // --- What there is ---
+
+  const ledger& amounts() const noexcept { return ledger_; }
+  const workers& processes() const noexcept { return workers_; }
+  std::size_t count() const noexcept { return pool_.used(); }
+  std::size_t waiting() const noexcept { return queue_.waiting(); }
+  std::size_t own_processes() const noexcept { return own_processes_; }
+
+  void verify() const {
+    ledger_.verify();
+    queue_.verify();
+    workers_.verify();
+    resource_vector held;
+    resource_amount lent;
+    std::size_t used = 0, own = 0, shared = 0;
+    std::int64_t active = 0;
+    for (std::size_t slot = 0; slot < pool_.capacity(); ++slot) {
+      const lease_record& one = pool_.at(slot);
+      if (one.id.empty()) continue;
+      ++used;
+      held += one.wish->shape->resources;
+      if (one.lent) lent += one.wish->shape->resources.cpus();
+      own += one.wish->purpose == lease_purpose::own_process;
+      shared += one.wish->purpose == lease_purpose::shared_process &&
+                one.state != lease_state::ending;
+      active += one.wish->purpose == lease_purpose::tasks && !one.lent;
+      const bool unserved = one.state == lease_state::unserved;
+      MOBULA_ASSERT(unserved == (one.worker == nullptr), "each lease but unserved ones has a worker");
+      MOBULA_ASSERT(one.lent || (one.state != lease_state::blocked &&
+                                 one.state != lease_state::resuming),
+                    "a blocked lease has lent its CPUs");
+      MOBULA_ASSERT(!one.lent || one.state != lease_state::running, "who runs has its CPUs");
+      MOBULA_ASSERT((one.state == lease_state::ending) ==
+                        (!unserved && one.worker->state == worker_state::ending),
+                    "a lease ends with its worker");
+    }
+    MOBULA_ASSERT(used == pool_.used(), "leases in use have an id");
+    MOBULA_ASSERT(held == ledger_.held() && lent == ledger_.lent(), "leases add up to what is held");
+    MOBULA_ASSERT(own == own_processes_ && shared == shared_leases_ && active == active_tasks_,
+                  "leases are counted by purpose");
+    std::size_t leases = 0;
+    for (const auto& [key, wish] : wishes_) {
+      leases += wish->leases;
+      MOBULA_ASSERT(wish->waits() == queue_.in_ring(*wish), "who waits is in the ring");
+      MOBULA_ASSERT(wish->unserved <= wish->wanted, "no more is granted than is wanted");
+    }
+    MOBULA_ASSERT(leases <= used, "leases belong to wishes");
+  }
+
+ private:
+  struct wish_key {
+    party requester;
+    std::uint64_t lease_class = 0;
+    friend bool operator==(const wish_key&, const wish_key&) = default;
+  };
+  struct wish_hash {
+    std::size_t operator()(const wish_key& key) const noexcept {
+      return std::hash<party>{}(party{key.requester.value() * 0x9e3779b97f4a7c15u +
+                                      key.lease_class});
+    }
+  };
+  /// A lease's number has its slot in the low bits; what is above them is never used twice.
+  static constexpr unsigned slot_bits = 24;
+
+  // --- Wishes ---
+
+  wish_record& make_wish(party from, party_record& requester, want_leases&& one) {
+    wish_record& wish = wish_pool_.take();
+    wish.requester = from;
+    wish.lease_class = one.lease_class;
+    wish.wanted = wish.unserved = wish.leases = wish.holding = wish.reclaimed = 0;
+    wish.purpose = one.purpose;
+    wish.infeasible = false;
+    wish.what = one.what;
+    queue_.adopt(wish, one.resources, one.resources_to_place);
+    requester.wishes.push_back(wish);
+    wish.owner = &requester;
+    wishes_.emplace(wish_key{from, one.lease_class}, &wish);
+    return wish;
+  }
+
+  void set_wanted(wish_record& wish, std::uint32_t wanted) {
+    wish.wanted = wanted;
+    if (wish.unserved > wanted) {
+      waiting_chain& queue = unserved_of(wish);
+      for (lease_record* at = queue.back(); at != nullptr && wish.unserved > wanted;) {
+        lease_record* const older = queue.before(*at);
+        if (at->wish == &wish) {
+          --wish.unserved;
+          release(*at);
+        }
+        at = older;
+      }
+    }
+    if (!wish.waits()) {
+      leave_ring(wish);
+    } else if (!queue_.in_ring(wish)) {
+      queue_.enter(wish);
+    }
+    settle(wish);
+  }
+  void leave_ring(wish_record& wish) {
+    if (queue_.in_ring(wish)) queue_.leave(wish);
+  }
+
+  /// Remembers or forgets a wish that neither wants nor has anything.
+  void settle(wish_record& wish) {
+    if (wish.wanted != 0 || wish.leases != 0) {
+      idle_.remove_if_linked(wish);
+    } else if (wish.requester.empty()) {
+      idle_.remove_if_linked(wish);
+      queue_.disown(wish);
+      wish_pool_.give(wish);
+    } else if (!idle_.linked(wish)) {
+      idle_.push_back(wish);
+      if (idle_.size() > options_.idle_classes_max) forget(*idle_.front());
+    }
+  }
+  void forget(wish_record& wish) {
+    wishes_.erase(wish_key{wish.requester, wish.lease_class});
+    wish.owner->wishes.remove(wish);
+    wish.requester = party();
+    settle(wish);
+  }
+
+  void refuse(party to, std::uint64_t lease_class, error_code code, std::string what) {
+    host_.send(to, message(lease_refused{
+                       lease_class, error_fields{.code = code, .what = std::move(what)}}));
+  }
+  /// No worker can be started: those who wait for one don't get it.
+  void refuse_unserved(const std::string& why) {
+    for (waiting_chain* queue : {&unserved_, &unserved_shared_}) {
+      while (lease_record* lease = queue->front()) {
+        wish_record& wish = *lease->wish;
+        const party to = wish.requester;
+        const std::uint64_t lease_class = wish.lease_class;
+        std::string text = wish.what + ": no worker could be started, " +
+                           std::to_string(options_.start_failures_max) + " times in a row: " + why;
+        set_wanted(wish, 0);
+        if (idle_.linked(wish)) forget(wish);
+        refuse(to, lease_class, error_code::unschedulable, std::move(text));
+      }
+    }
+  }
+
+  std::string never_there(const resource_vector& kept, const resource_vector& to_place) const {
+    std::string lacks;
+    if (!kept.fits_in(ledger_.total())) lacks = missing(kept, ledger_.total());
+    if (lacks.empty() && !to_place.fits_in(ledger_.total())) {
+      lacks = missing(to_place, ledger_.total());
+    }
+    return lacks;
+  }
+
+  // --- Leases ---
+
+  using waiting_chain = reclaimer::waiting_chain;
+
+  lease_record* find(lease_id id) {
+    const std::uint64_t slot = id.value() & ((std::uint64_t{1} << slot_bits) - 1);
+    if (id.empty() || slot >= pool_.capacity()) return nullptr;
+    lease_record& one = pool_.at(slot);
+    return one.id == id ? &one : nullptr;
+  }
+  static bool served_by(const lease_record* lease, const worker_record* worker) noexcept {
+    return lease != nullptr && worker != nullptr && lease->worker == worker;
+  }
+
+  std::int64_t free_slots() const noexcept {
+    return static_cast<std::int64_t>(options_.workers_max) - active_tasks_;
+  }
+  lease_queue::limits limits() {
+    bool free = free_slots() > 0;
+    if (free && lent_tasks_ >= options_.blocked_workers_max) {
+      free = false;
+      warn_once(std::to_string(lent_tasks_) +
+                " workers wait inside their tasks; no more are started");
+    }
+    return {.task_slot_free = free, .cpus_are_owed = !resuming_.empty()};
+  }
+
+  void grant(wish_record& wish) {
+    lease_record& lease = pool_.take();
+    MOBULA_ASSERT(lease.slot < (std::uint32_t{1} << slot_bits), "leases fit their numbers");
+    lease.id = lease_id{++granted_ << slot_bits | lease.slot};
+    lease.state = lease_state::unserved;
+    lease.lent = lease.reclaimed = false;
+    lease.wish = &wish;
+    lease.worker = nullptr;
+    lease.holder = wish.requester;
+    ledger_.take(wish.shape->resources);
+    ++wish.unserved;
+    ++wish.leases;
+    ++wish.holding;
+    wish.owner->leases.push_back(lease);
+    if (wish.purpose == lease_purpose::tasks) {
+      tasks_.push_back(lease);
+      ++active_tasks_;
+    } else if (wish.purpose == lease_purpose::shared_process) {
+      ++shared_leases_;
+    } else {
+      ++own_processes_;
+    }
+    unserved_of(wish).push_back(lease);
+    queue_.granted(wish);
+  }
+
+  waiting_chain& unserved_of(const wish_record& wish) noexcept {
+    return wish.purpose == lease_purpose::shared_process ? unserved_shared_ : unserved_;
+  }
+
+  void serve(lease_record& lease, worker_record& worker) {
+    wish_record& wish = *lease.wish;
+    unserved_of(wish).remove(lease);
+    if (wish.purpose == lease_purpose::shared_process) {
+      workers_.share(worker);
+    } else {
+      workers_.lease(worker);
+    }
+    lease.worker = &worker;
+    worker.leases.push_back(lease);
+    set_state(lease, lease_state::running);
+    --wish.unserved;
+    --wish.wanted;
+    host_.send(lease.holder, message(lease_granted{wish.lease_class, lease.id, worker.who}));
+  }
+
+  /// Oldest first.
+  void serve_all() {
+    for (;;) {
+      lease_record* next = unserved_.front();
+      if (lease_record* const place = unserved_shared_.front()) {
+        std::size_t usable = 0;
+        worker_record* const least = workers_.least_shared(usable);
+        if (least != nullptr && least->leases.size() < actors_each()) {
+          serve(*place, *least);
+          continue;
+        }
+        if (more_shared(usable) != 0 && (next == nullptr || place->id < next->id)) next = place;
+      }
+      worker_record* const worker = workers_.any_idle();
+      if (next == nullptr || worker == nullptr) return;
+      serve(*next, *worker);
+    }
+  }
+
+  /// Processes that the actors which share some are spread over.
+  std::size_t shared_wanted() const noexcept {
+    const std::size_t spread =
+        options_.shared_workers != 0 ? options_.shared_workers : options_.workers_max;
+    const std::size_t full = options_.shared_actors_max;
+    return std::max(std::min(spread, shared_leases_), (shared_leases_ + full - 1) / full);
+  }
+  std::size_t more_shared(std::size_t usable) const noexcept {
+    const std::size_t wanted = shared_wanted();
+    return wanted > usable ? wanted - usable : 0;
+  }
+  std::size_t actors_each() const noexcept {
+    const std::size_t wanted = std::max<std::size_t>(1, shared_wanted());
+    return (shared_leases_ + wanted - 1) / wanted;
+  }
+
+  static bool counts_as_held(lease_state state) noexcept {
+    return state == lease_state::unserved || state == lease_state::running ||
+           state == lease_state::resuming;
+  }
+  void set_state(lease_record& lease, lease_state to) {
+    wish_record& wish = *lease.wish;
+    if (counts_as_held(lease.state)) --wish.holding;
+    if (counts_as_held(to)) ++wish.holding;
+    if (to == lease_state::ending && lease.state != to &&
+        wish.purpose == lease_purpose::shared_process) {
+      --shared_leases_;
+    }
+    lease.state = to;
+  }
+  void lend(lease_record& lease, bool lent) {
+    lease.lent = lent;
+    if (lease.wish->purpose != lease_purpose::tasks) return;
+    active_tasks_ += lent ? -1 : 1;
+    lent_tasks_ += lent ? 1 : -1;
+  }
+
+  /// Its resources are free, and nothing remembers it.
+  void release(lease_record& lease) {
+    wish_record& wish = *lease.wish;
+    if (lease.lent) {
+      ledger_.give_back_lent(wish.shape->resources);
+      lend(lease, false);
+    } else {
+      ledger_.give_back(wish.shape->resources);
+    }
+    if (waiting_chain::linked(lease)) {
+      (lease.state == lease_state::unserved ? unserved_of(wish) : resuming_).remove(lease);
+    }
+    set_state(lease, lease_state::ending);
+    --wish.leases;
+    if (lease.reclaimed) --wish.reclaimed;
+    if (wish.purpose == lease_purpose::tasks) {
+      tasks_.remove(lease);
+      --active_tasks_;
+    } else if (wish.purpose == lease_purpose::own_process) {
+      --own_processes_;
+    }
+    if (lease.worker != nullptr) lease.worker->leases.remove(lease);
+    if (!lease.holder.empty()) wish.owner->leases.remove(lease);
+    lease.id = lease_id();
+    pool_.give(lease);
+    settle(wish);
+  }
+
+  /// Nothing is left in it.
+  void vacate(worker_record& worker, instant now) {
+    if (worker.holder_died) {
+      workers_.end(worker, death_kind::ended, "whom it worked for is dead");
+    } else {
+      workers_.vacate(worker, now);
+    }
+  }
+
+  const node_options& options_;
+  node_host& host_;
+  ledger ledger_;
+  lease_queue queue_;
+  workers workers_;
+  reclaimer reclaimer_;
+  boost::unordered_flat_map<wish_key, wish_record*, wish_hash> wishes_;
+  chain<wish_record, &wish_record::idle> idle_;
+  reclaimer::task_chain tasks_;
+  waiting_chain unserved_;         ///< that need a worker of their own
+  waiting_chain unserved_shared_;  ///< that need a place
+  waiting_chain resuming_;
+  std::int64_t active_tasks_ = 0;  ///< leases of tasks that have not lent their CPUs
+  std::size_t lent_tasks_ = 0;
+  std::size_t own_processes_ = 0;
+  std::size_t shared_leases_ = 0;  ///< without those that end
+  std::uint64_t granted_ = 0;
+  std::set<std::string> warned_;
+  slots<wish_record> wish_pool_;
+  slots<lease_record> pool_;
+};
+
+}  // namespace mobula::engine

@@ -1,0 +1,68 @@
+#pragma once
+
+/// Who holds how much of a node's resources, exactly.
+
+#include <utility>
+
+#include "mobula/core/assert.hpp"
+#include "mobula/core/resource_vector.hpp"
+
+namespace mobula::engine {
+
+/// Only sums: who holds what is written in the leases. A blocked lease has lent its CPUs: they are
+/// available to others though the lease still counts as their holder.
+///
+/// Invariant: `available() + held() == total() + lent()`, nothing is negative, and so what runs
+/// (held without lent) never exceeds the total.
+class ledger {
+ public:
+  explicit ledger(resource_vector total) : total_(std::move(total)), available_(total_) {}
+
+  const resource_vector& total() const noexcept { return total_; }
+  const resource_vector& available() const noexcept { return available_; }
+  const resource_vector& held() const noexcept { return held_; }
+  resource_amount lent() const noexcept { return lent_; }
+
+  bool fits(const resource_vector& need) const noexcept { return need.fits_in(available_); }
+
+  /// It must fit.
+  void take(const resource_vector& need) {
+    available_ -= need;
+    held_ += need;
+  }
+  void give_back(const resource_vector& had) {
+    held_ -= had;
+    available_ += had;
+  }
+
+  void lend(resource_amount cpus) {
+    lent_ += cpus;
+    available_ += resource_vector::of_cpus(cpus);
+  }
+  bool can_resume(resource_amount cpus) const noexcept { return cpus <= available_.cpus(); }
+  /// `can_resume` must hold.
+  void resume(resource_amount cpus) {
+    available_ -= resource_vector::of_cpus(cpus);
+    lent_ -= cpus;
+  }
+  /// A lease that has lent `cpus` ends: they belong to nobody any more.
+  void give_back_lent(const resource_vector& had) {
+    lent_ -= had.cpus();
+    give_back(had);
+    available_ -= resource_vector::of_cpus(had.cpus());
+  }
+
+  void verify() const {
+    MOBULA_ASSERT(available_ + held_ == total_ + resource_vector::of_cpus(lent_),
+                  "free and held resources are the total and what is lent");
+    MOBULA_ASSERT(held_.cpus() >= lent_, "only what is held is lent");
+  }
+
+ private:
+  resource_vector total_;
+  resource_vector available_;
+  resource_vector held_;
+  resource_amount lent_;
+};
+
+}  // namespace mobula::engine

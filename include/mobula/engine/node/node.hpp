@@ -1,0 +1,258 @@
+#pragma once
+
+/// The node machine: lends workers, keeps objects, and says who has died.
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "mobula/core/assert.hpp"
+#include "mobula/core/resource_vector.hpp"
+#include "mobula/engine/messages.hpp"
+#include "mobula/engine/node/host.hpp"
+#include "mobula/engine/node/leases.hpp"
+#include "mobula/engine/node/memory_victims.hpp"
+#include "mobula/engine/node/options.hpp"
+#include "mobula/engine/node/records.hpp"
+#include "mobula/engine/node/store.hpp"
+
+namespace mobula::engine {
+
+/// What a node understands.
+template <class Message>
+inline constexpr bool is_for_node =
+    std::is_same_v<Message, worker_ready> || std::is_same_v<Message, want_leases> ||
+    std::is_same_v<Message, return_lease> || std::is_same_v<Message, body_blocked> ||
+    std::is_same_v<Message, body_unblocked> || std::is_same_v<Message, end_worker> ||
+    std::is_same_v<Message, create_object> || std::is_same_v<Message, publish_object> ||
+    std::is_same_v<Message, pin_object> || std::is_same_v<Message, unpin_object> ||
+    std::is_same_v<Message, free_object>;
+
+/// Rules: docs/ENGINE.md, "Node". A party is known from `party_joined` to `party_gone`; the node's
+/// own is known always, for the directory beside it asks for leases too. A message of anybody else,
+/// and one that makes no sense, is dropped and counted.
+///
+///   node one{{.self = party{1}, .total = ..., .store_bytes = ...}, host};
+///   one.start(now);                              // host: start_worker() for each of `prestart`
+///   one.party_joined(party{2}, party_kind::worker, now);
+///   one.receive(party{2}, worker_ready{}, now);
+///
+/// Thread safety: none. Cost: of a lease O(shapes and classes' look-up), of an object O(its
+/// readers), of a death O(what the dead had and parties).
+class node {
+ public:
+  node(node_options options, node_host& host)
+      : options_(std::move(options)), host_(host), leases_(options_, host), store_(options_, host) {
+    MOBULA_ASSERT(!options_.self.empty(), "a node is a party");
+    parties_[options_.self].kind = party_kind::node;
+    store_.party_joined(options_.self);
+  }
+  node(const node&) = delete;
+  node& operator=(const node&) = delete;
+
+  void start(instant now) { leases_.prestart(now); }
+
+  // --- Parties ---
+
+  /// A driver has connected, or a process that `start_worker` asked for exists.
+  void party_joined(party who, party_kind kind, instant now) {
+    MOBULA_ASSERT(!who.empty() && parties_.find(who) == parties_.end(), "a party joins once");
+    MOBULA_ASSERT(kind != party_kind::node, "the node knows itself");
+    party_record& record = parties_[who];
+    record.kind = kind;
+    if (kind == party_kind::worker) record.worker = &leases_.worker_joined(who);
+    store_.party_joined(who);
+    leases_.schedule(now);
+  }
+  void worker_failed_to_start(const std::string& why, instant now) {
+    leases_.start_failed(why, now);
+    leases_.schedule(now);
+  }
+
+  /// All that came from it has been received, and nothing comes any more. Everybody is told before
+  /// anything is given to somebody else.
+  void party_gone(const death& what, instant now) {
+    const auto at = parties_.find(what.who);
+    if (at == parties_.end() || at->second.kind == party_kind::node) {
+      ++stray_;
+      return;
+    }
+    for (const auto& [other, record] : parties_) {
+      if (other != what.who) host_.send(other, message(party_died{what}));
+    }
+    party_record& dead = at->second;
+    if (dead.worker != nullptr) leases_.worker_gone(*dead.worker, what.text, now);
+    leases_.holder_gone(dead, now);
+    store_.party_gone(what.who, now);
+    parties_.erase(at);
+    if (memory_victim_ == what.who) memory_victim_ = party();
+    leases_.schedule(now);
+  }
+
+  // --- Messages ---
+
+  void receive(party from, worker_ready&&, instant now) {
+    worker_record* const worker = worker_of(from);
+    after_lease(worker != nullptr && leases_.worker_ready(*worker, now), now);
+  }
+  void receive(party from, want_leases&& one, instant now) {
+    party_record* const requester = record_of(from);
+    after_lease(requester != nullptr && leases_.want(from, *requester, std::move(one)), now);
+  }
+  void receive(party from, return_lease&& one, instant now) {
+    after_lease(leases_.give_back(from, one.lease, now), now);
+  }
+  void receive(party from, body_blocked&& one, instant now) {
+    after_lease(leases_.block(worker_of(from), one.lease), now);
+  }
+  void receive(party from, body_unblocked&& one, instant now) {
+    after_lease(leases_.unblock(worker_of(from), one.lease), now);
+  }
+  void receive(party from, end_worker&& one, instant now) {
+    worker_record* const worker = worker_of(one.worker);
+    after_lease(record_of(from) != nullptr && worker != nullptr &&
+                    leases_.end_for(from, *worker, one.why),
+                now);
+  }
+  void receive(party from, create_object&& one, instant now) {
+    count(store_.create(from, one, now));
+  }
+  void receive(party from, publish_object&& one, instant now) {
+    count(store_.publish(from, one, now));
+  }
+  void receive(party from, pin_object&& one, instant now) { count(store_.pin(from, one, now)); }
+  void receive(party from, unpin_object&& one, instant now) {
+    count(store_.unpin(from, one, now));
+  }
+  void receive(party from, free_object&& one, instant now) {
+    count(record_of(from) != nullptr && store_.free(from, one, now));
+  }
+  /// Any of them; what is not for a node is stray.
+  void receive(party from, message&& one, instant now) {
+    std::visit(
+        [&](auto& is) {
+          using kind = std::decay_t<decltype(is)>;
+          if constexpr (is_for_node<kind>) {
+            this->receive(from, std::move(is), now);
+          } else {
+            ++stray_;
+          }
+        },
+        one);
+  }
+
+  // --- The host's own ---
+
+  /// How `node_host::spill` ended; `why` of `failed`.
+  void spilled(object_key object, spill_result how, const std::string& why, instant now) {
+    store_.spilled(object, how, why, now);
+  }
+  /// How `node_host::restore` ended; `why` of `lost`.
+  void restored(object_key object, restore_result how, const std::string& why, instant now) {
+    store_.restored(object, how, why, now);
+  }
+
+  /// Measured now and then. Above the limit one worker is ended, and none more before its death is
+  /// known. `usage` names each worker at most once.
+  void memory_used(std::uint64_t total, std::span<const worker_usage> usage, instant now) {
+    if (options_.memory_limit == 0 || total <= options_.memory_limit) return;
+    if (!memory_victim_.empty()) return;
+    worker_record* victim = nullptr;
+    victim_rank lowest;
+    memory_line chosen;
+    std::vector<memory_line> lines;
+    for (const worker_usage& one : usage) {
+      worker_record* const worker = worker_of(one.worker);
+      if (worker == nullptr) continue;
+      lines.push_back({one.bytes, one.worker, work_of(worker)});
+      if (worker->leases.empty() || worker->state == worker_state::ending) continue;
+      const victim_rank rank = rank_of(*worker, one);
+      if (victim != nullptr && !(rank < lowest)) continue;
+      victim = worker;
+      lowest = rank;
+      chosen = lines.back();
+    }
+    if (victim == nullptr) {
+      leases_.warn_once("memory is above its limit of " + mebibytes(options_.memory_limit) +
+                        ", and no worker uses it");
+      return;
+    }
+    memory_victim_ = victim->who;
+    leases_.end(*victim, death_kind::out_of_memory,
+                memory_text(total, options_.memory_limit, chosen, std::move(lines)));
+    leases_.schedule(now);
+  }
+
+  void timer(instant now) {
+    leases_.timer(now);
+    leases_.schedule(now);
+    store_.timer(now);
+  }
+  instant next_timer() const noexcept {
+    return std::min(leases_.next_timer(), store_.next_timer());
+  }
+
+  // --- What there is ---
+
+  const resource_vector& total() const noexcept { return leases_.amounts().total(); }
+  const resource_vector& available() const noexcept { return leases_.amounts().available(); }
+  const ledger& amounts() const noexcept { return leases_.amounts(); }
+  /// In the order in which they joined: `for (auto* at = all.front(); at; at = all.after(*at))`.
+  const workers::all_chain& all_workers() const noexcept { return leases_.processes().all(); }
+  /// Processes that are there or asked for.
+  std::size_t process_count() const noexcept { return leases_.processes().count(); }
+  std::size_t lease_count() const noexcept { return leases_.count(); }
+  /// Classes that want more than they have.
+  std::size_t waiting_count() const noexcept { return leases_.waiting(); }
+  /// Leases of actors that have a process of their own, granted ones that wait for it too. Whoever
+  /// decides for `isolation::automatic` asks this.
+  std::size_t own_process_count() const noexcept { return leases_.own_processes(); }
+  const store& objects() const noexcept { return store_; }
+  std::uint64_t stray() const noexcept { return stray_; }
+
+  /// Asserts all invariants. O(everything).
+  void verify() const {
+    leases_.verify();
+    store_.verify();
+    std::size_t workers = 0;
+    for (const auto& [who, record] : parties_) {
+      MOBULA_ASSERT((record.worker != nullptr) == (record.kind == party_kind::worker) &&
+                        (record.worker == nullptr || record.worker->who == who),
+                    "a worker's record is its party's");
+      workers += record.worker != nullptr;
+    }
+    MOBULA_ASSERT(workers == all_workers().size(), "each worker is a party");
+  }
+
+ private:
+  party_record* record_of(party who) {
+    const auto at = parties_.find(who);
+    return at == parties_.end() ? nullptr : &at->second;
+  }
+  worker_record* worker_of(party who) {
+    party_record* const record = record_of(who);
+    return record == nullptr ? nullptr : record->worker;
+  }
+  void count(bool sense) { stray_ += !sense; }
+  void after_lease(bool sense, instant now) {
+    count(sense);
+    if (sense) leases_.schedule(now);
+  }
+
+  node_options options_;
+  node_host& host_;
+  leases leases_;
+  store store_;
+  std::map<party, party_record> parties_;  // In a fixed order, and their addresses stay.
+  party memory_victim_;  ///< empty, or being ended
+  std::uint64_t stray_ = 0;
+};
+
+}  // namespace mobula::engine

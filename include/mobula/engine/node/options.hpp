@@ -1,0 +1,79 @@
+#pragma once
+
+/// What a node is told when it starts.
+
+#include <cstddef>
+#include <cstdint>
+
+#include "mobula/core/resource_vector.hpp"
+#include "mobula/engine/ids.hpp"
+
+namespace mobula::engine {
+
+/// Times are nanoseconds, sizes bytes.
+struct node_options {
+  /// The node's own party. The directory that lives beside it asks for leases under this name.
+  party self{};
+  /// What it has to give.
+  resource_vector total{};
+
+  // --- Workers ---
+
+  /// Leases of tasks that may run at once, whatever they ask for; blocked ones are not counted.
+  /// At least 1. Source: twice the CPUs of a usual machine; CPUs are what limits as a rule.
+  unsigned workers_max = 64;
+  /// Leases of tasks that may be blocked at once: below each lies a process. The next waits, and a
+  /// warning says so. Source: Linux's usual limit of 32 768 processes, and room for others.
+  unsigned blocked_workers_max = 10'000;
+  /// Workers that are started at once, and so many idle ones are never ended.
+  unsigned prestart = 0;
+  /// After so long an idle worker is ended. Source: Ray's `idle_worker_killing_time_threshold_ms`
+  /// is 1 s, where a worker costs it seconds to start; ours is forked.
+  instant idle_worker_time = 1'000'000'000;
+  /// So often in a row may a worker fail to start before those who wait for it are refused.
+  /// At least 1.
+  unsigned start_failures_max = 3;
+  /// After a failure the next worker is started so much later.
+  instant start_retry_time = 100'000'000;
+
+  // --- Actors ---
+
+  /// Processes that share actors are started until there are so many, before one gets a second
+  /// actor. 0: `workers_max`.
+  unsigned shared_workers = 0;
+  /// More processes than `shared_workers` are started only when all have so many. At least 1.
+  /// Source: a million actors in about 64 processes (SPEC clause 22).
+  unsigned shared_actors_max = 16'384;
+
+  // --- Leases ---
+
+  /// So many younger grants that take what an older wish lacks may overtake it. Source: about one
+  /// round of a usual node's workers.
+  unsigned passes_max = 16;
+  /// A lease that was reclaimed and is not returned for so long is given up on for now: the next is
+  /// reclaimed too. Source: long for a body, short for somebody who waits.
+  instant reclaim_patience = 50'000'000;
+  /// Classes without wishes and leases that are still remembered, so that coming back costs
+  /// nothing.
+  std::size_t idle_classes_max = 256;
+  /// Warnings that are remembered, so that each is said once; beyond that none is said.
+  std::size_t warnings_max = 1'000;
+
+  // --- Store ---
+
+  /// Memory for objects.
+  std::uint64_t store_bytes = 0;
+  /// Objects that are written to disk at the same time. At least 1. Source: Ray's
+  /// `max_io_workers` is 4.
+  unsigned spills_max = 4;
+  /// So long waits a request for which nothing can be spilled, because all is read or being
+  /// written, before it fails. Source: Ray's `oom_grace_period_s` is 2 s.
+  instant full_grace = 2'000'000'000;
+
+  // --- Memory ---
+
+  /// Above so much memory in use a worker is ended. 0: no limit.
+  std::uint64_t memory_limit = 0;
+};
+
+}  // namespace mobula::engine

@@ -1,0 +1,150 @@
+#pragma once
+
+/// What a node remembers of classes, leases, workers and parties, and how these hang together.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "mobula/core/resource_vector.hpp"
+#include "mobula/engine/ids.hpp"
+#include "mobula/engine/messages.hpp"
+#include "mobula/engine/node/chain.hpp"
+
+namespace mobula::engine {
+
+enum class party_kind : std::uint8_t { node = 0, driver = 1, worker = 2 };
+
+// --- Workers' states -----------------------------------------------------------------------------
+
+enum class worker_state : std::uint8_t {
+  starting = 0,  ///< there is a process, which has not spoken yet
+  idle = 1,
+  leased = 2,  ///< to one holder: for tasks, or for an actor of its own
+  shared = 3,  ///< by actors
+  ending = 4   ///< to be killed; what it served is held until it is dead
+};
+enum class worker_event : std::uint8_t {
+  ready = 0,   ///< its first word
+  lease = 1,
+  share = 2,   ///< one more actor
+  vacate = 3,  ///< the last of its leases is given back
+  end = 4      ///< the host is asked to kill it
+};
+inline constexpr std::size_t worker_states = 5;
+inline constexpr std::size_t worker_events = 5;
+
+/// What comes of an event; nothing where it is illegal. A death is legal in each state.
+constexpr std::optional<worker_state> next_state(worker_state from, worker_event what) {
+  using enum worker_state;
+  constexpr std::optional<worker_state> no;
+  constexpr std::array<std::array<std::optional<worker_state>, worker_events>, worker_states> table{
+      {//               ready   lease   share   vacate  end
+       /* starting */ {{idle, no, no, no, ending}},
+       /* idle     */ {{no, leased, shared, no, ending}},
+       /* leased   */ {{no, no, no, idle, ending}},
+       /* shared   */ {{no, no, shared, idle, ending}},
+       /* ending   */ {{ending, no, no, ending, no}}}};
+  return table[static_cast<std::size_t>(from)][static_cast<std::size_t>(what)];
+}
+
+constexpr std::string_view name_of(worker_state state) {
+  constexpr std::array<std::string_view, worker_states> names{"starting", "idle", "leased",
+                                                              "shared", "ending"};
+  return names[static_cast<std::size_t>(state)];
+}
+
+// --- Leases --------------------------------------------------------------------------------------
+
+struct worker_record;
+struct wish_record;
+struct party_record;
+struct shape_record;
+
+enum class lease_state : std::uint8_t {
+  unserved = 0,  ///< granted, but its worker is not ready; its holder does not know it yet
+  running = 1,
+  blocked = 2,   ///< its CPUs are lent
+  resuming = 3,  ///< it waits for its CPUs
+  ending = 4     ///< its worker is being killed, or has been given back to be
+};
+
+struct lease_record {
+  std::uint32_t slot = 0;
+  lease_id id;
+  lease_state state = lease_state::unserved;
+  /// CPUs are lent; in `ending` too, for it may have been blocked before.
+  bool lent = false;
+  bool reclaimed = false;
+  instant reclaimed_at = 0;
+  wish_record* wish = nullptr;      ///< never null while the slot is in use
+  worker_record* worker = nullptr;  ///< null while unserved
+  party holder;                     ///< empty when the holder is dead
+  chain_link<lease_record> of_holder;
+  chain_link<lease_record> of_worker;
+  chain_link<lease_record> of_tasks;  ///< of all leases of tasks, oldest first
+  chain_link<lease_record> waiting;   ///< unserved or resuming
+};
+
+/// A class of a requester: what it wants, and what it has.
+struct wish_record {
+  std::uint32_t slot = 0;
+  party requester;  ///< empty when it is dead
+  party_record* owner = nullptr;  ///< of `requester`; of no use when that is empty
+  std::uint64_t lease_class = 0;
+  std::uint32_t wanted = 0;    ///< as the requester sees it: the unserved ones are among them
+  std::uint32_t unserved = 0;  ///< leases granted but not announced
+  std::uint32_t leases = 0;    ///< all that exist, unserved ones too
+  std::uint32_t holding = 0;    ///< those that are not blocked and not ending
+  std::uint32_t reclaimed = 0;  ///< leases that are to be returned
+  lease_purpose purpose = lease_purpose::tasks;
+  bool fail_if_infeasible = false;
+  bool infeasible = false;  ///< it waits beside the ring for what this node never has
+  std::string what;
+  shape_record* shape = nullptr;
+  std::uint64_t since = 0;  ///< when it came to the ring's end; a count, not a time
+  chain_link<wish_record> ring;
+  chain_link<wish_record> of_requester;
+  chain_link<wish_record> idle;
+
+  /// What it will still have when all that is reclaimed has come back: the measure of fairness.
+  std::uint32_t share() const noexcept { return holding > reclaimed ? holding - reclaimed : 0; }
+  bool waits() const noexcept { return wanted > unserved && !infeasible; }
+};
+
+/// What wishes may have in common: they fit together or not at all, so a queue of a million of one
+/// shape is looked at once.
+struct shape_record {
+  std::uint32_t slot = 0;
+  resource_vector resources;
+  resource_vector to_place;
+  bool of_tasks = false;  ///< needs one of `workers_max` too
+  std::uint32_t users = 0;
+  std::uint32_t passes = 0;  ///< grants that have overtaken its oldest wish
+  chain<wish_record, &wish_record::ring> ring;
+  chain_link<shape_record> shapes;
+};
+
+struct worker_record {
+  std::uint32_t slot = 0;
+  party who;
+  std::uint64_t number = 0;  ///< in the order of joining
+  worker_state state = worker_state::starting;
+  instant idle_since = 0;
+  bool holder_died = false;  ///< of one of the actors in it: not to be used again
+  chain<lease_record, &lease_record::of_worker> leases;
+  chain_link<worker_record> of_state;  ///< of idle or of shared ones
+  chain_link<worker_record> all;
+};
+
+struct party_record {
+  party_kind kind = party_kind::driver;
+  worker_record* worker = nullptr;
+  chain<wish_record, &wish_record::of_requester> wishes;
+  chain<lease_record, &lease_record::of_holder> leases;
+};
+
+}  // namespace mobula::engine

@@ -1,0 +1,73 @@
+#pragma once
+
+/// What a node remembers of an object in its store.
+
+#include <cstddef>
+#include <cstdint>
+
+#include "mobula/engine/ids.hpp"
+#include "mobula/engine/node/chain.hpp"
+
+namespace mobula::engine {
+
+enum class object_state : std::uint8_t {
+  waiting = 0,    ///< for room to be written
+  creating = 1,   ///< its writer has memory, and nobody else sees it
+  in_memory = 2,
+  spilling = 3,   ///< in memory, and on its way to the disk
+  on_disk = 4,
+  restoring = 5   ///< its memory is taken, and is being filled from the disk
+};
+
+constexpr bool has_memory(object_state state) noexcept {
+  return state != object_state::waiting && state != object_state::on_disk;
+}
+
+struct stored_object;
+struct store_user;
+
+/// One reader of one object.
+struct object_pin {
+  std::uint32_t slot = 0;
+  stored_object* object = nullptr;
+  store_user* reader = nullptr;
+  std::uint32_t granted = 0;
+  std::uint32_t asked = 0;  ///< unanswered
+  chain_link<object_pin> of_object;
+  chain_link<object_pin> of_reader;
+};
+
+/// Invariants: `file` says that the object is on disk too, while it is in memory; pins are granted
+/// only with memory; a doomed one is freed when nobody reads it, and is not written or read by the
+/// disk.
+struct stored_object {
+  std::uint32_t slot = 0;
+  object_key key;
+  std::uint64_t size = 0;
+  object_state state = object_state::waiting;
+  bool file = false;
+  bool doomed = false;          ///< nobody will ask for it any more: it goes with its last pin
+  bool disk_said_full = false;  ///< while it waited for room
+  instant stuck_since = never;  ///< while it is first in line and nothing can be done for it
+  std::uint64_t age = 0;        ///< when it was last published or read; a count
+  store_user* writer = nullptr; ///< until it is published
+  store_user* owner = nullptr;  ///< null when it is dead
+  /// A retry writes the same object again before the disk has let go of the copy that its
+  /// predecessor left.
+  stored_object* successor = nullptr;
+  stored_object* predecessor = nullptr;
+  chain<object_pin, &object_pin::of_object> pins;
+  chain_link<stored_object> of_writer;
+  chain_link<stored_object> of_owner;
+  chain_link<stored_object> evictable;
+  chain_link<stored_object> room;  ///< waits for memory, to be created or restored
+};
+
+struct store_user {
+  party who;
+  chain<object_pin, &object_pin::of_reader> pins;
+  chain<stored_object, &stored_object::of_writer> writes;
+  chain<stored_object, &stored_object::of_owner> owned;
+};
+
+}  // namespace mobula::engine

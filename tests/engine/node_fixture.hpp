@@ -1,0 +1,158 @@
+#pragma once
+
+/// A node with a host that only writes down what it is asked for, for tests by script.
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "mobula/engine/node/node.hpp"
+
+#include "support/catch.hpp"
+
+namespace node_test {
+
+using namespace mobula::engine;  // Not all of mobula: its node_options are the user's.
+using mobula::resource_amount;
+using mobula::resource_vector;
+
+inline constexpr instant ms = 1'000'000;
+inline constexpr party self{1};
+/// Drivers are 2 to 9, workers 11 and so on.
+inline constexpr party ada{2}, bob{3}, eve{4};
+
+inline resource_vector cpus(double count) { return resource_vector(mobula::resource_set{.cpus = count, .custom = {}}, "test"); }
+inline resource_vector both(double cpus, double gpus) {
+  return resource_vector(mobula::resource_set{.cpus = cpus, .gpus = gpus, .custom = {}}, "test");
+}
+inline object_key key(party owner, std::uint64_t number) { return {owner, number}; }
+
+/// A line a call, leases named L1, L2, ... in the order of their grants:
+/// "start", "end 11: it was idle", "2: granted 7 L1 11", "restore 2:1", ...
+class recorder : public node_host {
+ public:
+  std::vector<std::string> lines;
+  std::vector<std::pair<party, message>> sent;
+  std::vector<lease_id> leases;
+
+  void send(party to, message&& one) override {
+    note(to, one);
+    sent.emplace_back(to, std::move(one));
+  }
+  void send(party, push_task&&) override { FAIL("a node pushes no tasks"); }
+  void send(party, task_done&&) override { FAIL("a node runs no tasks"); }
+  void start_worker() override { lines.push_back("start"); }
+  void end_worker(party worker, death_kind kind, const std::string& why) override {
+    lines.push_back("end " + text(worker) + ": " + why);
+    kinds.push_back(kind);
+  }
+  void release_memory(object_key object) override { lines.push_back("release " + to_string(object)); }
+  void spill(object_key object, std::uint64_t) override {
+    lines.push_back("spill " + to_string(object));
+  }
+  void restore(object_key object, std::uint64_t) override {
+    lines.push_back("restore " + to_string(object));
+  }
+  void erase_spilled(object_key object) override { lines.push_back("erase " + to_string(object)); }
+  void warn(const std::string& text) override { lines.push_back("warn: " + text); }
+
+  std::vector<death_kind> kinds;
+
+  static std::string text(party one) { return std::to_string(one.value()); }
+  std::string name(lease_id id) {
+    for (std::size_t at = 0; at < leases.size(); ++at) {
+      if (leases[at] == id) return "L" + std::to_string(at + 1);
+    }
+    leases.push_back(id);
+    return "L" + std::to_string(leases.size());
+  }
+
+ private:
+  static const char* status(store_status how) {
+    constexpr const char* names[] = {"ok", "full", "disk_full", "unknown"};
+    return names[static_cast<int>(how)];
+  }
+  void note(party to, const message& one) {
+    std::string line = text(to) + ": ";
+    if (const auto* granted = std::get_if<lease_granted>(&one)) {
+      line += "granted " + std::to_string(granted->lease_class) + " " + name(granted->lease) + " " +
+              text(granted->worker);
+    } else if (const auto* refused = std::get_if<lease_refused>(&one)) {
+      line += "refused " + std::to_string(refused->lease_class) + ": " + refused->why.what;
+    } else if (const auto* back = std::get_if<reclaim_lease>(&one)) {
+      line += "reclaim " + name(back->lease);
+    } else if (const auto* resumed = std::get_if<body_resumed>(&one)) {
+      line += "resumed " + name(resumed->lease);
+    } else if (const auto* died = std::get_if<party_died>(&one)) {
+      line += "died " + text(died->what.who);
+    } else if (const auto* created = std::get_if<object_created>(&one)) {
+      line += "created " + to_string(created->object) + " " + status(created->status);
+    } else if (const auto* pinned = std::get_if<object_pinned>(&one)) {
+      line += "pinned " + to_string(pinned->object) + " " + status(pinned->status);
+    } else if (const auto* lost = std::get_if<object_lost>(&one)) {
+      line += "lost " + to_string(lost->object);
+    } else {
+      line += "message " + std::to_string(one.index());
+    }
+    lines.push_back(line);
+  }
+};
+
+/// Checks the node after each event.
+class script {
+ public:
+  explicit script(node_options options) : machine(std::move(options), host) {
+    for (const party one : {ada, bob, eve}) machine.party_joined(one, party_kind::driver, now);
+    check();
+  }
+
+  recorder host;
+  node machine;
+  instant now = 0;
+
+  template <class Message>
+  script& say(party from, Message one) {
+    machine.receive(from, message(std::move(one)), now);
+    return check();
+  }
+  script& want(party from, std::uint64_t lease_class, std::uint32_t wanted, resource_vector what,
+               lease_purpose purpose = lease_purpose::tasks, resource_vector to_place = {},
+               bool fail = false) {
+    return say(from, want_leases{lease_class, wanted, purpose, std::move(what), std::move(to_place),
+                                 "task \"" + std::to_string(lease_class) + "\"", fail});
+  }
+  /// The process that was asked for exists, and says its first word.
+  script& join(std::uint64_t worker) {
+    machine.party_joined(party{worker}, party_kind::worker, now);
+    check();
+    return say(party{worker}, worker_ready{});
+  }
+  script& die(std::uint64_t who, death_kind kind = death_kind::crashed) {
+    machine.party_gone({.who = party{who}, .kind = kind, .text = "killed"}, now);
+    return check();
+  }
+  script& give_back(party holder, int lease) { return say(holder, return_lease{id(lease)}); }
+  script& at(instant time) {
+    now = time;
+    if (machine.next_timer() <= now) machine.timer(now);
+    check();
+    CHECK(machine.next_timer() > now);
+    return *this;
+  }
+  lease_id id(int lease) const { return host.leases.at(static_cast<std::size_t>(lease - 1)); }
+
+  /// What the host was asked for since the last time.
+  std::vector<std::string> said() { return std::exchange(host.lines, {}); }
+
+  script& check() {
+    machine.verify();
+    return *this;
+  }
+};
+
+using lines = std::vector<std::string>;
+
+}  // namespace node_test
