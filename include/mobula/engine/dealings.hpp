@@ -13,30 +13,22 @@
 
 namespace mobula::engine {
 
-/// All that is open between one entry of a `references` and one other party. Gone when all is zero.
-struct dealing {
-  party who;
-  std::uint32_t entry = 0;
-  std::uint32_t on_way = 0;  ///< uses that this party counts for references sent to `who`
-  std::uint32_t owed = 0;    ///< references from `who` that are not answered by `handed_over` yet
-  std::uint32_t covers = 0;  ///< references of calls of `who` that run here
-  bool borrows = false;      ///< `who` is registered as a borrower of an own key
-  bool owns = false;         ///< the key is foreign, and `who` answers for it
-
-  bool idle() const noexcept {
-    return on_way == 0 && owed == 0 && covers == 0 && !borrows && !owns;
-  }
-
-  // Two lists, both in the order in which the dealings began.
-  std::uint32_t entry_before = 0, entry_after = 0;
-  std::uint32_t party_before = 0, party_after = 0;
-};
-
 /// The dealings of a table's entries, as numbers that stay valid while others come and go; 0 is
-/// none. Each is in the list of its entry, which lies in the entry, and in the list of its party.
-/// An entry with many is indexed, so that finding one takes constant time however many there are.
+/// none. Each is in the list of its entry, which lies in the entry, and in the list of its party,
+/// both in the order in which the dealings began. An entry with many is indexed, so that finding
+/// one takes constant time however many there are.
+///
+/// `Facts` is what is noted of each: a default-constructed one has `idle()`, and one that is idle
+/// is forgotten.
+template <class Facts>
 class dealing_table {
  public:
+  struct dealing : Facts {
+    party who;
+    std::uint32_t entry = 0;
+    std::uint32_t entry_before = 0, entry_after = 0;
+    std::uint32_t party_before = 0, party_after = 0;
+  };
   struct list {
     std::uint32_t first = 0, last = 0;
     std::uint32_t count = 0;
@@ -69,7 +61,12 @@ class dealing_table {
       all_.emplace_back();
     }
     std::pair<std::uint32_t, std::uint32_t>& mine = parties_[who];
-    all_[made] = {.who = who, .entry = entry, .entry_before = of.last, .party_before = mine.second};
+    dealing& one = all_[made];
+    one.who = who;
+    one.entry = entry;
+    one.entry_before = of.last;
+    one.entry_after = 0;
+    one.party_before = mine.second;
     (of.last == 0 ? of.first : all_[of.last].entry_after) = made;
     (mine.second == 0 ? mine.first : all_[mine.second].party_after) = made;
     of.last = mine.second = made;
@@ -98,7 +95,7 @@ class dealing_table {
     if (of.indexed) index_.erase({one.entry, one.who});
     if (--of.count == 0) of.indexed = false;
     --count_;
-    one = {};
+    one = dealing{};
     one.entry_after = std::exchange(free_, at);
   }
 

@@ -139,7 +139,8 @@ struct cancel_object {
 enum class lease_purpose : std::uint8_t {
   tasks = 0,         ///< a worker for tasks, given back when there is no work
   own_process = 1,   ///< a worker for one actor, which ends with it
-  shared_process = 2 ///< a place in a worker that has other actors too
+  shared_process = 2, ///< a place in a worker that has other actors too
+  automatic = 3  ///< of `register_actor` alone: the directory decides on one of the two above
 };
 
 /// How many workers of this kind the sender could use now, those it holds not counted. The latest
@@ -289,7 +290,7 @@ struct tasks_returned {
 enum class actor_state : std::uint8_t { pending = 0, alive = 1, restarting = 2, dead = 3 };
 
 /// Makes an actor. Its key is {directory, number}; the sender gives the number out of a range of its
-/// own: its party's low 24 bits above 40 bits of a counter. With a name it is answered by
+/// own: its party's low 23 bits above 40 bits of a counter. With a name it is answered by
 /// `actor_registered`, without one by nothing. The sender holds a reference to the actor from now
 /// on, without `borrow`.
 struct register_actor {

@@ -21,6 +21,20 @@ namespace mobula::engine {
 /// How a party stands to a key; `references` says what each means.
 enum class standing : std::uint8_t { nothing, own, covered, asking, registered, lost };
 
+/// What is open between an entry and one other party.
+struct open_reference {
+  std::uint32_t on_way = 0;  ///< uses that this party counts for references sent there
+  std::uint32_t owed = 0;    ///< references from there, not answered by `handed_over` yet
+  std::uint32_t covers = 0;  ///< references of calls from there that run here
+  bool borrows = false;      ///< it is registered as a borrower of an own key
+  bool owns = false;         ///< the key is foreign, and it answers for it
+
+  bool idle() const noexcept {
+    return on_way == 0 && owed == 0 && covers == 0 && !borrows && !owns;
+  }
+};
+using open_references = dealing_table<open_reference>;
+
 struct reference_entry {
   object_key key;
   std::uint32_t uses = 0;
@@ -34,7 +48,7 @@ struct reference_entry {
   bool kept = false;      ///< stands in the list that is being made of kept keys
   bool numbered = false;  ///< its key says where it is
   std::uint64_t generation = 1;  ///< of the own key that is or will be here
-  dealing_table::list open;
+  open_references::list open;
   std::shared_ptr<const error_fields> why;  ///< of what is lost
 };
 

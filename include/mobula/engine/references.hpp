@@ -14,7 +14,6 @@
 
 #include "mobula/core/assert.hpp"
 #include "mobula/core/error_fields.hpp"
-#include "mobula/engine/dealings.hpp"
 #include "mobula/engine/messages.hpp"
 #include "mobula/engine/reference_entries.hpp"
 #include "mobula/engine/reference_losses.hpp"
@@ -269,14 +268,9 @@ class references {
     MOBULA_ASSERT(who != self_, "a party sees its own death");
     if (!dead_.insert(who).second) return stray();
     while (const std::uint32_t next = dealings_.first_of(who)) {
-      const dealing was = dealings_[next];
+      const open_references::dealing was = dealings_[next];
       reference_entry& one = entries_[was.entry];
-      dealings_[next] = {.who = was.who,
-                         .entry = was.entry,
-                         .entry_before = was.entry_before,
-                         .entry_after = was.entry_after,
-                         .party_before = was.party_before,
-                         .party_after = was.party_after};
+      static_cast<open_reference&>(dealings_[next]) = {};
       dealings_.release_if_idle(one.open, next);
       one.uses -= was.on_way;
       one.covers -= was.covers;
@@ -401,7 +395,7 @@ class references {
     return dealings_.find_or_make(entries_[index].open, index, who);
   }
   bool register_borrower(std::uint32_t index, party who) {
-    dealing& with = dealings_[dealing_of(index, who)];
+    open_reference& with = dealings_[dealing_of(index, who)];
     if (with.borrows) return false;
     with.borrows = true;
     ++entries_[index].borrowers;
@@ -482,7 +476,7 @@ class references {
   party self_;
   references_host& host_;
   reference_entries entries_;
-  dealing_table dealings_;
+  open_references dealings_;
   boost::unordered_flat_set<party, std::hash<party>> dead_;
   std::vector<std::uint32_t> idle_;  ///< entries that had no use and no borrower when they came here
   std::vector<object_key> losses_;   ///< not told yet
@@ -495,7 +489,7 @@ inline void references::verify(std::uint32_t index) const {
   std::uint64_t on_way = 0, owed = 0, covers = 0, borrowers = 0, count = 0;
   bool owns = false;
   for (std::uint32_t i = one.open.first; i != 0; i = dealings_[i].entry_after) {
-    const dealing& with = dealings_[i];
+    const open_references::dealing& with = dealings_[i];
     MOBULA_ASSERT(with.entry == index && !with.idle(), "a dealing is about nothing");
     MOBULA_ASSERT(!is_dead(with.who), "something is open with a dead party");
     MOBULA_ASSERT(dealings_.find(one.open, index, with.who) == i, "a dealing is not found");
