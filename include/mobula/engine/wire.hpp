@@ -1,0 +1,353 @@
+#pragma once
+
+/// What of each message goes over the wire: its fields' names, in their order, and its enums' values.
+///
+/// Nobody can add a field and forget to send it: `visit_fields` takes a struct apart with exactly as
+/// many names as its line below has, and the compiler refuses any other number. An enumerator that
+/// is missing in its `is_known` is a warning there.
+
+#include <array>
+#include <cstddef>
+#include <string_view>
+#include <type_traits>
+
+#include "mobula/core/assert.hpp"
+#include "mobula/core/error_fields.hpp"
+#include "mobula/core/function.hpp"
+#include "mobula/engine/ids.hpp"
+#include "mobula/engine/messages.hpp"
+
+namespace mobula::engine::wire {
+
+template <std::size_t N>
+struct layout {
+  std::string_view name;
+  std::array<const char*, N> fields;
+};
+
+template <class... Names>
+constexpr layout<sizeof...(Names)> fields_of(std::string_view name, Names... fields) {
+  return {name, {fields...}};
+}
+
+struct no_layout {};
+template <class T>
+inline constexpr no_layout layout_of{};
+
+/// Written field after field in the order below, which is the struct's own: these, and no others,
+/// have no layout of a special kind.
+template <class T>
+concept with_fields = !std::is_same_v<decltype(layout_of<T>), const no_layout>;
+
+// --- What messages consist of --------------------------------------------------------------------
+
+template <>
+inline constexpr auto layout_of<object_key> = fields_of("object_key", "owner", "number");
+template <>
+inline constexpr auto layout_of<detail::function_id> =
+    fields_of("function_id", "module", "index");
+template <>
+inline constexpr auto layout_of<error_fields> =
+    fields_of("error_fields", "code", "what", "type_name", "task", "node", "process", "signal",
+              "exit_code");
+template <>
+inline constexpr auto layout_of<carried> = fields_of("carried", "object", "value");
+template <>
+inline constexpr auto layout_of<invocation> =
+    fields_of("invocation", "function", "arguments", "refs", "values", "filter", "name");
+template <>
+inline constexpr auto layout_of<death> =
+    fields_of("death", "who", "kind", "signal", "exit_code", "begun", "text");
+
+// --- Objects -------------------------------------------------------------------------------------
+
+template <>
+inline constexpr auto layout_of<borrow> = fields_of("borrow", "object");
+template <>
+inline constexpr auto layout_of<borrowed> = fields_of("borrowed", "object");
+template <>
+inline constexpr auto layout_of<gone> = fields_of("gone", "object", "why");
+template <>
+inline constexpr auto layout_of<unborrow> = fields_of("unborrow", "object");
+template <>
+inline constexpr auto layout_of<handed_over> = fields_of("handed_over", "object", "count");
+template <>
+inline constexpr auto layout_of<settled> = fields_of("settled", "object", "result");
+template <>
+inline constexpr auto layout_of<fulfil> = fields_of("fulfil", "object", "request", "result");
+template <>
+inline constexpr auto layout_of<fulfilled> =
+    fields_of("fulfilled", "object", "request", "accepted");
+template <>
+inline constexpr auto layout_of<cancel_object> =
+    fields_of("cancel_object", "object", "recursive", "force");
+
+// --- Leases --------------------------------------------------------------------------------------
+
+template <>
+inline constexpr auto layout_of<want_leases> =
+    fields_of("want_leases", "lease_class", "wanted", "purpose", "resources",
+              "resources_to_place", "what", "fail_if_infeasible");
+template <>
+inline constexpr auto layout_of<lease_granted> =
+    fields_of("lease_granted", "lease_class", "lease", "worker");
+template <>
+inline constexpr auto layout_of<lease_refused> =
+    fields_of("lease_refused", "lease_class", "why");
+template <>
+inline constexpr auto layout_of<return_lease> = fields_of("return_lease", "lease");
+template <>
+inline constexpr auto layout_of<reclaim_lease> = fields_of("reclaim_lease", "lease");
+template <>
+inline constexpr auto layout_of<body_blocked> = fields_of("body_blocked", "lease");
+template <>
+inline constexpr auto layout_of<body_unblocked> = fields_of("body_unblocked", "lease");
+template <>
+inline constexpr auto layout_of<body_resumed> = fields_of("body_resumed", "lease");
+template <>
+inline constexpr auto layout_of<worker_ready> = fields_of("worker_ready");
+template <>
+inline constexpr auto layout_of<party_died> = fields_of("party_died", "what");
+template <>
+inline constexpr auto layout_of<end_worker> = fields_of("end_worker", "worker", "why");
+
+// --- Tasks ---------------------------------------------------------------------------------------
+
+template <>
+inline constexpr auto layout_of<push_task> =
+    fields_of("push_task", "task", "lease", "index", "attempt", "what", "actor", "life", "group",
+              "report_begin", "stop_actor", "post");
+template <>
+inline constexpr auto layout_of<task_done> =
+    fields_of("task_done", "task", "attempt", "result", "kept", "retryable");
+template <>
+inline constexpr auto layout_of<call_begun> = fields_of("call_begun", "task");
+template <>
+inline constexpr auto layout_of<cancel_task> =
+    fields_of("cancel_task", "task", "attempt", "recursive");
+template <>
+inline constexpr auto layout_of<steal_tasks> = fields_of("steal_tasks", "lease", "most");
+template <>
+inline constexpr auto layout_of<tasks_returned> =
+    fields_of("tasks_returned", "lease", "tasks", "blocked");
+
+// --- Actors --------------------------------------------------------------------------------------
+
+template <>
+inline constexpr auto layout_of<register_actor> =
+    fields_of("register_actor", "actor", "request", "name", "name_space", "type", "label",
+              "get_if_exists", "detached", "max_restarts", "max_concurrency", "groups", "purpose",
+              "resources", "resources_to_place", "fail_if_infeasible");
+template <>
+inline constexpr auto layout_of<actor_registered> =
+    fields_of("actor_registered", "request", "how", "actor", "type", "label");
+template <>
+inline constexpr auto layout_of<actor_arguments> =
+    fields_of("actor_arguments", "actor", "constructor", "failed");
+template <>
+inline constexpr auto layout_of<find_actor> =
+    fields_of("find_actor", "request", "name", "name_space", "type");
+template <>
+inline constexpr auto layout_of<watch_actor> = fields_of("watch_actor", "actor");
+template <>
+inline constexpr auto layout_of<actor_changed> =
+    fields_of("actor_changed", "actor", "state", "life", "worker", "why");
+template <>
+inline constexpr auto layout_of<kill_actor> =
+    fields_of("kill_actor", "actor", "restart", "who");
+template <>
+inline constexpr auto layout_of<make_actor> =
+    fields_of("make_actor", "actor", "life", "lease", "constructor", "label", "max_concurrency",
+              "groups", "restarted");
+template <>
+inline constexpr auto layout_of<actor_made> =
+    fields_of("actor_made", "actor", "life", "failed");
+template <>
+inline constexpr auto layout_of<end_actor> =
+    fields_of("end_actor", "actor", "life", "graceful", "why");
+template <>
+inline constexpr auto layout_of<actor_ended> =
+    fields_of("actor_ended", "actor", "life", "how");
+
+// --- The store -----------------------------------------------------------------------------------
+
+template <>
+inline constexpr auto layout_of<create_object> = fields_of("create_object", "object", "size");
+template <>
+inline constexpr auto layout_of<object_created> =
+    fields_of("object_created", "object", "status", "why");
+template <>
+inline constexpr auto layout_of<publish_object> = fields_of("publish_object", "object");
+template <>
+inline constexpr auto layout_of<pin_object> = fields_of("pin_object", "object");
+template <>
+inline constexpr auto layout_of<object_pinned> =
+    fields_of("object_pinned", "object", "status", "why");
+template <>
+inline constexpr auto layout_of<unpin_object> = fields_of("unpin_object", "object");
+template <>
+inline constexpr auto layout_of<free_object> = fields_of("free_object", "object");
+template <>
+inline constexpr auto layout_of<object_lost> = fields_of("object_lost", "object", "why");
+
+// --- Walking over them ---------------------------------------------------------------------------
+
+/// Calls `f(name, member)` for each, in order. A compiler's "cannot decompose" or "n names provided"
+/// here means that a struct and its line above differ.
+template <class T, class F>
+constexpr void visit_fields(T& value, F&& f) {
+  using type = std::remove_const_t<T>;
+  constexpr std::size_t n = layout_of<type>.fields.size();
+  static_assert(n <= 15, "one more line below, please");
+  [[maybe_unused]] const auto each = [&f](auto&... members) {
+    std::size_t at = 0;
+    (f(layout_of<type>.fields[at++], members), ...);
+  };
+  // clang-format off
+  if constexpr (n == 0) { static_assert(std::is_empty_v<type>, "a field is not in the layout"); }
+  else if constexpr (n == 1) { auto& [a] = value; each(a); }
+  else if constexpr (n == 2) { auto& [a, b] = value; each(a, b); }
+  else if constexpr (n == 3) { auto& [a, b, c] = value; each(a, b, c); }
+  else if constexpr (n == 4) { auto& [a, b, c, d] = value; each(a, b, c, d); }
+  else if constexpr (n == 5) { auto& [a, b, c, d, e] = value; each(a, b, c, d, e); }
+  else if constexpr (n == 6) { auto& [a, b, c, d, e, g] = value; each(a, b, c, d, e, g); }
+  else if constexpr (n == 7) { auto& [a, b, c, d, e, g, h] = value; each(a, b, c, d, e, g, h); }
+  else if constexpr (n == 8) { auto& [a, b, c, d, e, g, h, i] = value; each(a, b, c, d, e, g, h, i); }
+  else if constexpr (n == 11) {
+    auto& [a, b, c, d, e, g, h, i, j, k, l] = value;
+    each(a, b, c, d, e, g, h, i, j, k, l);
+  } else if constexpr (n == 15) {
+    auto& [a, b, c, d, e, g, h, i, j, k, l, m, o, p, q] = value;
+    each(a, b, c, d, e, g, h, i, j, k, l, m, o, p, q);
+  } else {
+    static_assert(n == 0, "one more line above, please");
+  }
+  // clang-format on
+}
+
+/// Whether `T` is one of the messages.
+template <class T, class Variant = message>
+inline constexpr bool is_message = false;
+template <class T, class... Alternatives>
+inline constexpr bool is_message<T, std::variant<Alternatives...>> =
+    (std::is_same_v<T, Alternatives> || ...);
+
+/// Its number on the wire.
+template <class T, class... Alternatives>
+constexpr std::uint8_t number_in(const std::variant<Alternatives...>*) {
+  static_assert(sizeof...(Alternatives) <= 256, "the type has one byte");
+  constexpr std::array<bool, sizeof...(Alternatives)> same{std::is_same_v<T, Alternatives>...};
+  for (std::size_t at = 0; at < same.size(); ++at) {
+    if (same[at]) return static_cast<std::uint8_t>(at);
+  }
+  return 255;
+}
+template <class T>
+inline constexpr std::uint8_t type_of = number_in<T>(static_cast<const message*>(nullptr));
+
+// --- Enums ---------------------------------------------------------------------------------------
+
+constexpr bool is_known(outcome_kind one) {
+  switch (one) {
+    case outcome_kind::pending:
+    case outcome_kind::value:
+    case outcome_kind::stored:
+    case outcome_kind::failed:
+      return true;
+  }
+  return false;
+}
+constexpr bool is_known(lease_purpose one) {
+  switch (one) {
+    case lease_purpose::tasks:
+    case lease_purpose::own_process:
+    case lease_purpose::shared_process:
+      return true;
+  }
+  return false;
+}
+constexpr bool is_known(death_kind one) {
+  switch (one) {
+    case death_kind::exited:
+    case death_kind::crashed:
+    case death_kind::ended:
+    case death_kind::out_of_memory:
+    case death_kind::lost:
+      return true;
+  }
+  return false;
+}
+constexpr bool is_known(actor_state one) {
+  switch (one) {
+    case actor_state::pending:
+    case actor_state::alive:
+    case actor_state::restarting:
+    case actor_state::dead:
+      return true;
+  }
+  return false;
+}
+constexpr bool is_known(registration one) {
+  switch (one) {
+    case registration::made:
+    case registration::found:
+    case registration::taken:
+    case registration::other_type:
+      return true;
+  }
+  return false;
+}
+constexpr bool is_known(actor_end one) {
+  switch (one) {
+    case actor_end::asked:
+    case actor_end::stopped:
+    case actor_end::exited:
+      return true;
+  }
+  return false;
+}
+constexpr bool is_known(store_status one) {
+  switch (one) {
+    case store_status::ok:
+    case store_status::full:
+    case store_status::disk_full:
+    case store_status::unknown:
+      return true;
+  }
+  return false;
+}
+constexpr bool is_known(error_code one) {
+  switch (one) {
+    case error_code::error:
+    case error_code::task:
+    case error_code::cancelled:
+    case error_code::timeout:
+    case error_code::worker_died:
+    case error_code::out_of_memory:
+    case error_code::actor:
+    case error_code::actor_died:
+    case error_code::actor_unavailable:
+    case error_code::name_taken:
+    case error_code::pending_calls:
+    case error_code::object_lost:
+    case error_code::owner_died:
+    case error_code::reconstruction:
+    case error_code::store_full:
+    case error_code::out_of_disk:
+    case error_code::node_died:
+    case error_code::placement_group_removed:
+    case error_code::unschedulable:
+    case error_code::infeasible:
+    case error_code::environment:
+    case error_code::serialization:
+    case error_code::unknown_function:
+    case error_code::broken_promise:
+    case error_code::connection:
+    case error_code::authentication:
+    case error_code::protocol:
+      return true;
+  }
+  return false;
+}
+
+}  // namespace mobula::engine::wire

@@ -1,0 +1,186 @@
+#pragma once
+
+/// One of each message as it is common, and one with nothing in it, for the golden bytes and for the
+/// fuzz targets' first inputs. No two fields of one example that could be mixed up are equal.
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "mobula/engine/messages.hpp"
+#include "mobula/engine/wire.hpp"
+
+namespace codec_examples {
+
+using namespace mobula;
+using namespace mobula::engine;
+
+inline payload bytes_of(const std::string& text) {
+  std::vector<std::byte> bytes;
+  for (const char c : text) bytes.push_back(static_cast<std::byte>(c));
+  return payload(std::move(bytes));
+}
+inline object_key key(std::uint64_t owner, std::uint64_t number) { return {party(owner), number}; }
+
+inline error_fields threw() {
+  return {.code = error_code::task,
+          .what = "no",
+          .type_name = "E",
+          .task = "add",
+          .node = "n1",
+          .process = 77};
+}
+inline error_fields crashed() {
+  return {.code = error_code::worker_died, .what = "dead", .signal = 9, .exit_code = -1};
+}
+inline std::shared_ptr<const error_fields> why(error_fields fields) {
+  return std::make_shared<const error_fields>(std::move(fields));
+}
+inline outcome inline_value(const std::string& text, key_list refs = {}) {
+  outcome made;
+  made.kind = outcome_kind::value;
+  made.value = bytes_of(text);
+  made.refs = std::move(refs);
+  return made;
+}
+inline outcome stored_value(std::uint64_t size, key_list refs = {}) {
+  outcome made;
+  made.kind = outcome_kind::stored;
+  made.size = size;
+  made.refs = std::move(refs);
+  return made;
+}
+inline invocation call(const std::string& name) {
+  invocation made;
+  made.function = {0x1122334455667788, 5};
+  made.arguments = bytes_of("ab");
+  made.refs = {key(2, 3)};
+  made.values.push_back({key(4, 5), inline_value("c")});
+  made.values.push_back({key(6, 7), stored_value(4096, {key(8, 9)})});
+  made.filter = 10;
+  made.name = name;
+  return made;
+}
+inline resource_vector some_resources(double cpus) {
+  const resource_map custom{{"camera", 0.5}, {"license", 3}};
+  return resource_vector({.cpus = cpus, .gpus = 0.25, .memory = 1 << 20, .custom = &custom}, "test");
+}
+
+inline std::vector<message> typical() {
+  std::vector<message> all;
+  const object_key object = key(1, 0x0203);
+  const lease_id lease(0x30);
+  all.push_back(borrow{object});
+  all.push_back(borrowed{object});
+  all.push_back(gone{object, crashed()});
+  all.push_back(unborrow{object});
+  all.push_back(handed_over{object, 2});
+  all.push_back(settled{object, inline_value("value", {key(2, 3)})});
+  all.push_back(fulfil{object, 6, stored_value(100000)});
+  all.push_back(fulfilled{object, 6, true});
+  all.push_back(cancel_object{object, true, false});
+  all.push_back(want_leases{.lease_class = 7,
+                            .wanted = 8,
+                            .purpose = lease_purpose::shared_process,
+                            .resources = some_resources(2),
+                            .resources_to_place = resource_vector::of_cpus(
+                                resource_amount::from_steps(1)),
+                            .what = "task \"add\"",
+                            .fail_if_infeasible = true});
+  all.push_back(lease_granted{7, lease, party(9)});
+  all.push_back(lease_refused{7, {.code = error_code::infeasible, .what = "too much"}});
+  all.push_back(return_lease{lease});
+  all.push_back(reclaim_lease{lease});
+  all.push_back(body_blocked{lease});
+  all.push_back(body_unblocked{lease});
+  all.push_back(body_resumed{lease});
+  all.push_back(worker_ready{});
+  all.push_back(party_died{{.who = party(9),
+                            .kind = death_kind::crashed,
+                            .signal = 11,
+                            .exit_code = -2,
+                            .begun = 12,
+                            .text = "oops"}});
+  all.push_back(end_worker{party(9), "killed"});
+  all.push_back(push_task{.task = object,
+                          .lease = lease,
+                          .index = 13,
+                          .attempt = 2,
+                          .what = call("add"),
+                          .actor = key(14, 15),
+                          .life = 16,
+                          .group = "io",
+                          .report_begin = true,
+                          .stop_actor = false,
+                          .post = true});
+  all.push_back(task_done{.task = object,
+                          .attempt = 2,
+                          .result = failed_outcome(threw()),
+                          .kept = {key(2, 3), key(4, 5), key(6, 7)},
+                          .retryable = true});
+  all.push_back(call_begun{object});
+  all.push_back(cancel_task{object, 2, false});
+  all.push_back(steal_tasks{lease, 17});
+  all.push_back(tasks_returned{lease, {object, key(1, 4)}, true});
+  all.push_back(register_actor{.actor = key(18, 19),
+                               .request = 20,
+                               .name = "tally",
+                               .name_space = "ns",
+                               .type = 21,
+                               .label = "counter",
+                               .get_if_exists = true,
+                               .detached = false,
+                               .max_restarts = -1,
+                               .max_concurrency = 22,
+                               .groups = {{"cpu", 1}, {"io", 23}},
+                               .purpose = lease_purpose::tasks,
+                               .resources = {},
+                               .resources_to_place = some_resources(1),
+                               .fail_if_infeasible = true});
+  all.push_back(actor_registered{20, registration::taken, key(18, 19), 21, "counter"});
+  all.push_back(actor_arguments{key(18, 19), call("counter"), why(threw())});
+  all.push_back(find_actor{20, "tally", "ns", 21});
+  all.push_back(watch_actor{key(18, 19)});
+  all.push_back(actor_changed{key(18, 19), actor_state::restarting, 24, party(9), why(crashed())});
+  all.push_back(kill_actor{key(18, 19), true, "its owner"});
+  all.push_back(make_actor{.actor = key(18, 19),
+                           .life = 24,
+                           .lease = lease,
+                           .constructor = call("counter"),
+                           .label = "tally",
+                           .max_concurrency = 22,
+                           .groups = {{"io", 23}},
+                           .restarted = true});
+  all.push_back(actor_made{key(18, 19), 24, why(threw())});
+  all.push_back(end_actor{key(18, 19), 24, true, why(crashed())});
+  all.push_back(actor_ended{key(18, 19), 24, actor_end::exited});
+  all.push_back(create_object{object, 25});
+  all.push_back(object_created{object, store_status::disk_full,
+                               {.code = error_code::out_of_disk, .what = "full"}});
+  all.push_back(publish_object{object});
+  all.push_back(pin_object{object});
+  all.push_back(object_pinned{object, store_status::unknown, crashed()});
+  all.push_back(unpin_object{object});
+  all.push_back(free_object{object});
+  all.push_back(object_lost{object, {.code = error_code::object_lost, .what = "gone"}});
+  return all;
+}
+
+template <class... Alternatives>
+std::vector<message> empty_ones(const std::variant<Alternatives...>*) {
+  return {message(Alternatives{})...};
+}
+inline std::vector<message> empty() { return empty_ones(static_cast<const message*>(nullptr)); }
+
+inline std::string name_of(const message& one) {
+  return std::visit(
+      [](const auto& alternative) {
+        return std::string(wire::layout_of<std::decay_t<decltype(alternative)>>.name);
+      },
+      one);
+}
+
+}  // namespace codec_examples
