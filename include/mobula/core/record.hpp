@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <exception>
 #include <new>
+#include <typeinfo>
 #include <utility>
 
 #include "mobula/core/errors.hpp"
@@ -117,7 +118,16 @@ struct record_type {
   record* (*load_value)(input&) = nullptr;
   /// Constructs the value of `to`, a pending record of the same value type, from the value of `from`.
   void (*move_value)(record& from, record& to) = nullptr;
+  const std::type_info* value_type = nullptr;  ///< null: not told
 };
+
+/// What a backend that counts references across processes is told, once a record, when nobody can
+/// get a handle to it any more; only of records that it marked `tracked`. On the thread that let go
+/// last, before the value is destroyed. It notes that and returns: no other handle may be dropped
+/// here. The backend sets it, and clears it before it goes; records of an earlier runtime may still
+/// come (`record::epoch`).
+[[gnu::visibility("default")]] inline constinit std::atomic<void (*)(record&) noexcept>
+    record_abandoned{nullptr};
 
 /// Invariants:
 ///  - `outcome_` goes from pending to settled once. Pending it is a list of waiters; settled it is
@@ -157,6 +167,16 @@ class record {
   void drop_handle() noexcept {
     const std::uint64_t old = counts_.fetch_sub(one_handle, std::memory_order_acq_rel);
     if ((old & handle_mask) == 1 && !(old & producing)) abandon();
+  }
+  /// For who knows the record, has no handle, and takes away what it knows in `record_abandoned`.
+  /// False: no handle and no producer is left, so the record is on its way out.
+  [[nodiscard]] bool try_add_handle() noexcept {
+    std::uint64_t old = counts_.load(std::memory_order_relaxed);
+    do {
+      if ((old & (handle_mask | producing)) == 0) return false;
+    } while (!counts_.compare_exchange_weak(old, old + one_handle, std::memory_order_acq_rel,
+                                            std::memory_order_relaxed));
+    return true;
   }
   [[nodiscard]] bool sole_handle() const noexcept {
     return (counts_.load(std::memory_order_acquire) & handle_mask) == 1;
@@ -311,6 +331,8 @@ class record {
 
   /// A flag: the value belongs to one reader, who may move it out.
   static constexpr std::uint8_t private_copy = 1;
+  /// A flag: `record_abandoned` is called at the end. Set by who has a handle, before it drops it.
+  static constexpr std::uint8_t tracked = 2;
 
   /// Free for the storey above.
   std::uint8_t kind = 0;
@@ -376,6 +398,9 @@ class record {
   }
 
   void abandon() noexcept;
+  [[gnu::noinline]] void tell_abandoned() noexcept {
+    if (const auto tell = record_abandoned.load(std::memory_order_acquire)) tell(*this);
+  }
   void destroy_contents() noexcept {
     const std::uintptr_t word = outcome_.load(std::memory_order_acquire);
     if (word == value_word) {
@@ -402,6 +427,7 @@ inline constinit thread_local doomed_list doomed{};
 
 inline void record::abandon() noexcept {
   constexpr std::uint32_t nesting_max = 16;
+  if (flags & tracked) [[unlikely]] tell_abandoned();  // before others can run that look for it
   doomed_list& list = doomed;
   if (list.depth >= nesting_max) {
     link = list.first;
