@@ -2,15 +2,14 @@
 
 /// A future's other end, held by hand.
 
-#include <atomic>
 #include <exception>
 #include <memory>
-#include <new>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
 #include <utility>
 
+#include "mobula/backend/promise_state.hpp"
 #include "mobula/core/body_failure.hpp"
 #include "mobula/detail/arguments.hpp"
 #include "mobula/detail/value_record.hpp"
@@ -18,52 +17,6 @@
 #include "mobula/serialization/serializer.hpp"
 
 namespace mobula {
-
-namespace detail {
-
-/// What the copies of a promise share. The record is settled at the latest when the last of them
-/// goes.
-class promise_state {
- public:
-  explicit promise_state(record_ptr target) : target_(std::move(target)) {
-    require_backend("promise").open_promise(*target_);
-  }
-  promise_state(const promise_state&) = delete;
-  promise_state& operator=(const promise_state&) = delete;
-  ~promise_state() {
-    if (target_->claim()) {
-      close(failure_ptr::make(
-          broken_promise_error("promise: every handle to it is gone and none fulfilled it")));
-    }
-  }
-
-  const record_ptr& target() const noexcept { return target_; }
-
-  /// For one caller only. Throws `std::logic_error` for the others.
-  backend& claim(const char* call) {
-    backend& host = require_backend(call, target_->epoch());
-    if (!target_->claim()) {
-      throw std::logic_error(std::string{call} + ": the promise is fulfilled already");
-    }
-    return host;
-  }
-  void close(failure_ptr why) noexcept {
-    target_->settle_failure(std::move(why));
-    finish();
-  }
-  void finish() noexcept {
-    backend* const host = the_runtime.host.load(std::memory_order_acquire);
-    if (host != nullptr && the_runtime.epoch.load(std::memory_order_relaxed) == target_->epoch()) {
-      host->close_promise(*target_);
-    }
-    target_->end_producing();
-  }
-
- private:
-  record_ptr target_;
-};
-
-}  // namespace detail
 
 /// A copyable handle to an object that somebody will fulfil: here, in a task or in an actor that it
 /// was sent to. When every handle to an unfulfilled one is gone, its future throws
@@ -96,21 +49,13 @@ class promise {
            std::is_convertible_v<Value, T>) void set_value(Value&& value) const {
     detail::promise_state& state = require("set_value");
     detail::backend& host = detail::require_backend("set_value", state.target()->epoch());
-    // Made and sent before the promise is claimed, so that a value that can't be made leaves it as
-    // it was.
-    const detail::record_ptr made =
-        host.put(detail::make_ready<T>(state.target()->epoch(), std::forward<Value>(value)));
-    state.claim("set_value");
-    detail::record& target = *state.target();
-    ::new (target.value()) T(std::move(detail::value_of<T>(*made)));
-    if (!target.settle_value()) detail::value_of<T>(target).~T();  // it was cancelled before
-    state.finish();
+    state.fulfil(host, "set_value",
+                 detail::make_ready<T>(state.target()->epoch(), std::forward<Value>(value)), {});
   }
   void set_value() const requires std::is_void_v<T> {
     detail::promise_state& state = require("set_value");
-    state.claim("set_value");
-    state.target()->settle_value();
-    state.finish();
+    detail::backend& host = detail::require_backend("set_value", state.target()->epoch());
+    state.fulfil(host, "set_value", {}, {});
   }
 
   /// Read back as `task_error`, or as what it is where it is one of Mobula's errors. Throws
@@ -126,8 +71,7 @@ class promise {
     } catch (...) {
       why = detail::failure_of_current_exception("a promise", "promise", host.this_node().name);
     }
-    state.claim("set_exception");
-    state.close(std::move(why));
+    state.fulfil(host, "set_exception", {}, std::move(why));
   }
 
   friend bool operator==(const promise&, const promise&) noexcept = default;

@@ -68,9 +68,19 @@ class backend {
   /// is asked to stop.
   virtual void cancel(record& one, cancel_options how, failure_ptr why) = 0;
 
-  /// A promise's record lives outside any task: the backend settles it when the runtime ends.
+  /// A promise is opened here. Its record lives outside any task: the backend takes over the
+  /// producer's part, so it settles the record, at the latest when the runtime ends, and calls
+  /// `end_producing`, at the latest in `shutdown`.
   virtual void open_promise(record& one) = 0;
-  virtual void close_promise(record& one) noexcept = 0;
+  /// Decides what a promise gives, be it opened here or elsewhere. `made`: a ready record of the
+  /// same value type, which is the backend's to take apart; none for void and with a failure.
+  /// False: it was fulfilled before. A future that was cancelled stays so. Where the value can't be
+  /// sent it throws, and the promise is as it was. May block until the owner has answered.
+  virtual bool fulfil(record& target, record_ptr made, failure_ptr why) = 0;
+  /// A `promise_state` goes, and with it the last handle of this process that it stands for. Called
+  /// once for each state, fulfilled or not, while the runtime lives; where no handle is left
+  /// anywhere and none has fulfilled it, the future is `broken_promise_error`. Never blocks.
+  virtual void abandon_promise(record& target) noexcept = 0;
 
   /// Makes an actor by `constructor`, whose handle stays the caller's. With a name it answers only
   /// when the name is its own: `name_taken_error`, or with `get_if_exists` a handle to the actor

@@ -25,6 +25,7 @@
 #include "mobula/backends/threads/ledger.hpp"
 #include "mobula/backends/threads/machine.hpp"
 #include "mobula/backends/threads/pool.hpp"
+#include "mobula/backends/threads/promises.hpp"
 #include "mobula/backends/threads/watch.hpp"
 
 namespace mobula::detail {
@@ -68,18 +69,13 @@ class threads_host final : public backend, private pool_client, private actor_cl
   }
   void polled(record&) noexcept override { pool_.nudge(); }
 
-  void open_promise(record& one) override {
-    one.pin();
-    const std::lock_guard lock{promises_mutex_};
-    promises_.insert(&one);
+  void open_promise(record& one) override { promises_.open(one); }
+  bool fulfil(record& target, record_ptr made, failure_ptr why) override {
+    // Sent before the promise is claimed, so that a value that can't be sent leaves it as it was.
+    if (made && bodies_.through_bytes()) made = detail::through_bytes(*made);
+    return promises_.fulfil(target, made, std::move(why));
   }
-  void close_promise(record& one) noexcept override {
-    {
-      const std::lock_guard lock{promises_mutex_};
-      if (promises_.erase(&one) == 0) return;
-    }
-    one.unpin();
-  }
+  void abandon_promise(record& target) noexcept override { promises_.abandon(target); }
 
   // Tasks.
 
@@ -177,6 +173,7 @@ class threads_host final : public backend, private pool_client, private actor_cl
     watch_.stop();  // first, for it starts threads
     pool_.stop();
     end_everything();
+    promises_.release_ended();
     report_post_failures();
   }
 
@@ -412,15 +409,7 @@ class threads_host final : public backend, private pool_client, private actor_cl
       end_task(*one, runtime_ended(), false);
       one->unpin();
     }
-    std::set<record*> promises;
-    {
-      const std::lock_guard lock{promises_mutex_};
-      promises.swap(promises_);
-    }
-    for (record* const one : promises) {
-      one->settle_failure(runtime_ended());
-      one->unpin();
-    }
+    promises_.end_all(runtime_ended());
   }
   void warn_of_deaf_bodies() noexcept {
     pool_.busy([](const function_entry& what) {
@@ -451,8 +440,7 @@ class threads_host final : public backend, private pool_client, private actor_cl
   watch watch_;
   actor_house actors_;
 
-  std::mutex promises_mutex_;
-  std::set<record*> promises_;  ///< open ones, each with a pin
+  promise_list promises_;
   std::mutex infeasible_mutex_;
   std::vector<task*> infeasible_;  ///< with their queues' pins
   std::set<std::string> warned_;
