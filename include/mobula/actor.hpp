@@ -10,11 +10,13 @@
 #include <typeinfo>
 #include <utility>
 
+#include "mobula/backend/attachment.hpp"
 #include "mobula/backend/backend.hpp"
 #include "mobula/context.hpp"
 #include "mobula/core/demangle.hpp"
 #include "mobula/core/options.hpp"
 #include "mobula/core/validate.hpp"
+#include "mobula/detail/received.hpp"
 #include "mobula/detail/submit.hpp"
 #include "mobula/detail/wishes.hpp"
 #include "mobula/future.hpp"
@@ -255,12 +257,8 @@ struct serializer<actor<A>> {
   }
   static actor<A> load(input& from) {
     if (from.number<std::uint8_t>() == 0) return {};
-    const attachment& sent = from.attachment(from.number<std::uint32_t>());
-    auto* const state = static_cast<detail::actor_state*>(sent.handle.get());
-    if (sent.kind != detail::actor_attachment || state->type() != typeid(A)) {
-      throw serialization_error("actor: the message has something else in its place");
-    }
-    return actor<A>{detail::actor_ptr::share(state)};
+    return actor<A>{
+        detail::received_actor(from.attachment(from.number<std::uint32_t>()), typeid(A))};
   }
 };
 

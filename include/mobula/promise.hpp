@@ -9,9 +9,10 @@
 #include <type_traits>
 #include <utility>
 
+#include "mobula/backend/attachment.hpp"
 #include "mobula/backend/promise_state.hpp"
 #include "mobula/core/body_failure.hpp"
-#include "mobula/detail/arguments.hpp"
+#include "mobula/detail/received.hpp"
 #include "mobula/detail/value_record.hpp"
 #include "mobula/future.hpp"
 #include "mobula/serialization/serializer.hpp"
@@ -94,11 +95,8 @@ struct serializer<promise<T>> {
     to.number(to.attach({detail::promise_attachment, value.state()}));
   }
   static promise<T> load(input& from) {
-    const attachment& sent = from.attachment(from.number<std::uint32_t>());
-    if (sent.kind != detail::promise_attachment) {
-      throw serialization_error("promise: the message has something else in its place");
-    }
-    return promise<T>{std::static_pointer_cast<detail::promise_state>(sent.handle)};
+    return promise<T>{detail::received_promise(from.attachment(from.number<std::uint32_t>()),
+                                               detail::object_maker_of<T>)};
   }
 };
 

@@ -14,8 +14,10 @@
 #include <utility>
 #include <vector>
 
+#include "mobula/backend/attachment.hpp"
 #include "mobula/backend/backend.hpp"
 #include "mobula/core/record.hpp"
+#include "mobula/detail/received.hpp"
 #include "mobula/detail/signature.hpp"
 #include "mobula/detail/value_record.hpp"
 #include "mobula/serialization/serializer.hpp"
@@ -322,21 +324,6 @@ void for_each_object(const gathered<T>& stored, Visit& visit) {
 // How stored arguments go through bytes: objects as attachments, which the host replaces by what is
 // local.
 
-/// The attachment's kind of an object; see `serialization/message.hpp`.
-inline constexpr std::uint32_t object_attachment = 1;
-/// The attachment's kind of an object that the function is handed the value of.
-inline constexpr std::uint32_t value_attachment = 2;
-inline constexpr std::uint32_t actor_attachment = 3;
-inline constexpr std::uint32_t promise_attachment = 4;
-
-inline std::shared_ptr<void> to_attachment(const record_ptr& object) {
-  record* const raw = record_ptr(object).release();
-  return {raw, [](void* handle) { static_cast<record*>(handle)->drop_handle(); }};
-}
-inline record_ptr from_attachment(const std::shared_ptr<void>& handle) {
-  return record_ptr::share(static_cast<record*>(handle.get()));
-}
-
 template <class T>
 void save_stored(output& to, const T& stored) {
   serialization::save(to, stored);
@@ -360,7 +347,7 @@ struct stored_loader {
 template <class T>
 struct stored_loader<resolved<T>> {
   static resolved<T> load(input& from) {
-    return {from_attachment(from.attachment(from.number<std::uint32_t>()).handle)};
+    return {received_value(from.attachment(from.number<std::uint32_t>()), object_maker_of<T>)};
   }
 };
 template <class T>
@@ -370,7 +357,8 @@ struct stored_loader<gathered<T>> {
     const std::size_t count = from.size(sizeof(std::uint32_t));
     made.objects.reserve(count);
     for (std::size_t i = 0; i < count; ++i) {
-      made.objects.push_back(from_attachment(from.attachment(from.number<std::uint32_t>()).handle));
+      made.objects.push_back(
+          received_value(from.attachment(from.number<std::uint32_t>()), object_maker_of<T>));
     }
     return made;
   }

@@ -4,7 +4,9 @@
 
 #include <cstdint>
 
-#include "mobula/detail/arguments.hpp"
+#include "mobula/backend/attachment.hpp"
+#include "mobula/detail/received.hpp"
+#include "mobula/detail/value_record.hpp"
 #include "mobula/future.hpp"
 #include "mobula/serialization/serializer.hpp"
 
@@ -20,11 +22,8 @@ struct serializer<future<T>> {
   }
   static future<T> load(input& from) {
     if (from.number<std::uint8_t>() == 0) return {};
-    const attachment& sent = from.attachment(from.number<std::uint32_t>());
-    if (sent.kind != detail::object_attachment) {
-      throw serialization_error("future: the message has something else in its place");
-    }
-    return future<T>{detail::from_attachment(sent.handle)};
+    return future<T>{detail::received_future(from.attachment(from.number<std::uint32_t>()),
+                                             detail::object_maker_of<T>)};
   }
 };
 

@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <new>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
 
+#include "mobula/backend/foreign.hpp"
 #include "mobula/backend/task.hpp"
 #include "mobula/core/record.hpp"
 #include "mobula/serialization/serializer.hpp"
@@ -51,6 +53,7 @@ struct record_functions {
     made.move_value = [](record& from, record& to) {
       if constexpr (!std::is_void_v<T>) ::new (to.value()) T(std::move(value_of<T>(from)));
     };
+    made.value_type = &typeid(T);
     return made;
   }
 };
@@ -106,6 +109,14 @@ record_ptr make_pending(std::uint32_t epoch, record_kind what) {
   using made = value_record<T>;
   return record_ptr::adopt(new made(typename made::pending_tag{}, epoch, what));
 }
+
+template <class T>
+record_ptr make_pending_object(std::uint32_t epoch) {
+  return make_pending<T>(epoch, object_record);
+}
+/// For objects and promises that are in other processes.
+template <class T>
+inline constexpr object_maker object_maker_of{&typeid(T), &make_pending_object<T>};
 
 template <class T>
 record* load_ready(input& from) {

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "mobula/backend/attachment.hpp"
 #include "mobula/backend/frame.hpp"
 #include "mobula/backend/task.hpp"
 #include "mobula/core/body_failure.hpp"
@@ -17,10 +18,6 @@
 #include "mobula/serialization/output.hpp"
 
 namespace mobula::detail {
-
-/// What `detail/arguments.hpp` of the front end writes for an argument whose value the function is
-/// handed.
-inline constexpr std::uint32_t value_attachment_kind = 2;
 
 /// The arguments of a call that goes through bytes, written when it was submitted.
 struct sent_arguments final : task_extension {
@@ -103,7 +100,7 @@ class body_runner {
     message arguments = static_cast<const sent_arguments&>(*one.extension).arguments;
     std::vector<record_ptr> copies;  // each reader has its own
     for (attachment& sent : arguments.attachments) {
-      if (sent.kind != value_attachment_kind) continue;
+      if (sent.kind != value_attachment) continue;
       copies.push_back(detail::through_bytes(*static_cast<const record*>(sent.handle.get())));
       copies.back()->flags |= record::private_copy;
       sent.handle = std::shared_ptr<void>(std::shared_ptr<void>{}, copies.back().get());
