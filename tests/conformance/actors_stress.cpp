@@ -199,7 +199,7 @@ void one_round(std::uint32_t seed, bool gentle, const counts& book) {
                        .max_restarts = gentle ? 0 : static_cast<int>(random() % 5) - 1,
                        .max_task_retries = static_cast<int>(random() % 4) - 1},
                       book);
-    std::vector<std::thread> threads;
+    std::vector<foreign_thread> threads;
     const int steps = 5 + static_cast<int>(random() % 40);
     for (int i = 0; i < 2; ++i) {
       tasks.push_back(async<deal_in_task>(*one, 4 + i, static_cast<std::uint32_t>(random()), steps,
@@ -213,7 +213,7 @@ void one_round(std::uint32_t seed, bool gentle, const counts& book) {
     one.reset();
     deal_with(std::move(mine), 0, static_cast<std::uint32_t>(random()), steps, gentle, unresolved,
               all[2]);
-    for (std::thread& each : threads) each.join();
+    for (foreign_thread& each : threads) each.join();
   }
   never.set_value(1);  // a queued call may have outlived all that was to end it
   for (const dealings& each : all) CHECK(strange_ends(each) == "");
@@ -290,6 +290,7 @@ TEST_CASE("a runtime ends in the midst of it all", "[actors][clause-55]") {
 }
 
 TEST_CASE("two threads that end one actor in two ways do it once", "[actors][clause-26]") {
+  NEEDS("foreign-threads");
   test_runtime runtime;
   const counts book;
   for (int round = 0; round < scaled(3000); ++round) {

@@ -56,7 +56,7 @@ TEST_CASE("two hundred runtimes one after another are independent", "[ends][clau
     CHECK(mobula::total_resources().cpus == 1.0 + i % 3);
     left.push_back(async<number>(i));
     if (i % 2 == 0) CHECK(get(left.back()) == i);
-    std::thread([&] { static_cast<void>(async<number>(get(async<number>(1)))); }).join();
+    foreign_thread([&] { static_cast<void>(async<number>(get(async<number>(1)))); }).join();
   }
 }
 
@@ -162,6 +162,7 @@ TEST_CASE("bodies that are blocked or asleep at the end are woken", "[ends][clau
 
 TEST_CASE("a foreign thread that is blocked in get at the end throws logic_error",
           "[ends][clause-55]") {
+  NEEDS("foreign-threads");
   for (int round = 0; round < 20; ++round) {
     std::vector<std::thread> threads;
     const tally waiting;
@@ -195,6 +196,7 @@ TEST_CASE("a foreign thread that is blocked in get at the end throws logic_error
 
 TEST_CASE("a foreign thread that runs a body for its get throws logic_error at the end too",
           "[ends][clause-55]") {
+  NEEDS("foreign-threads");
   const event began;
   std::string thrown;
   std::thread other;
@@ -318,7 +320,7 @@ void deaf(event began, event go) {
 
 TEST_CASE("a deaf body is waited for, and named in a warning after the grace",
           "[ends][clause-55]") {
-  NEEDS("in-process");
+  NEEDS("deaf-bodies");
   const event began;
   const event go;
   captured_errors errors;

@@ -41,6 +41,7 @@ int busy_in_parallel(int rounds) {
 // many bodies run at once. The driver's thread may help, and is one more.
 TEST_CASE("parallel_for inside tasks on the executor tbb does not oversubscribe",
           "[executor][in-process]") {
+  NEEDS("executors");
   NEEDS("in-process");
   NEEDS_VISIBLE_TBB;
   conformance::test_runtime runtime{{.cpus = 2, .executor = "tbb"}};
@@ -53,6 +54,7 @@ TEST_CASE("parallel_for inside tasks on the executor tbb does not oversubscribe"
 }
 
 TEST_CASE("a TBB worker that blocks in a task is replaced", "[executor][clause-9]") {
+  NEEDS("executors");
   NEEDS_VISIBLE_TBB;
   conformance::test_runtime runtime{{.cpus = 2, .executor = "tbb"}};
   const mobula::promise<int> late;

@@ -5,7 +5,6 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "conformance/support.hpp"
@@ -131,7 +130,7 @@ TEST_CASE("of several that fulfil a promise one wins", "[promises][clause-54]") 
   for (int round = 0; round < scaled(200); ++round) {
     const promise<int> one;
     const tally refused;
-    std::vector<std::thread> threads;
+    std::vector<foreign_thread> threads;
     for (int i = 0; i < 3; ++i) {
       threads.emplace_back([&, i] {
         try {
@@ -142,7 +141,7 @@ TEST_CASE("of several that fulfil a promise one wins", "[promises][clause-54]") 
       });
     }
     const int value = get(one.get_future());
-    for (std::thread& each : threads) each.join();
+    for (foreign_thread& each : threads) each.join();
     CHECK(refused.value() == 2);
     CHECK((value >= 0 && value < 3));
   }

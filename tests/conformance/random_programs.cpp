@@ -10,7 +10,6 @@
 #include <random>
 #include <stdexcept>
 #include <string>
-#include <thread>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -80,7 +79,7 @@ class program {
   std::size_t pick(std::size_t below) { return random_() % below; }
   /// Joins the threads that fulfil promises.
   void finish() {
-    for (std::thread& one : threads_) one.join();
+    for (foreign_thread& one : threads_) one.join();
     threads_.clear();
   }
 
@@ -151,7 +150,7 @@ class program {
 
   std::mt19937 random_;
   std::vector<node> nodes_;
-  std::vector<std::thread> threads_;
+  std::vector<foreign_thread> threads_;
 };
 
 std::uint32_t first_seed() {
@@ -191,7 +190,7 @@ TEST_CASE("a random program from many threads has the outcomes that its model sa
     CAPTURE(first + round);
     test_runtime runtime{{.cpus = 2}};
     const tally wrong;
-    std::vector<std::thread> threads;
+    std::vector<foreign_thread> threads;
     for (std::uint32_t i = 0; i < 4; ++i) {
       threads.emplace_back([&, seed = first + round + i * 1000] {
         program made(seed);
@@ -207,7 +206,7 @@ TEST_CASE("a random program from many threads has the outcomes that its model sa
         made.finish();
       });
     }
-    for (std::thread& one : threads) one.join();
+    for (foreign_thread& one : threads) one.join();
     CHECK(wrong.value() == 0);
   }
 }

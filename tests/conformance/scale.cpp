@@ -6,7 +6,6 @@
 #include <numeric>
 #include <stdexcept>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "conformance/support.hpp"
@@ -227,7 +226,7 @@ TEST_CASE("many nested gets at once on one CPU", "[scale][clause-9]") {
 
 TEST_CASE("nested gets from many threads on fractional CPUs", "[scale][clause-9]") {
   test_runtime runtime{{.cpus = 0.5}};
-  std::vector<std::thread> threads;
+  std::vector<foreign_thread> threads;
   const tally sum;
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&] {
@@ -235,7 +234,7 @@ TEST_CASE("nested gets from many threads on fractional CPUs", "[scale][clause-9]
           get(async({.cpus = 0.5}, [] { return get(async({.cpus = 0.5}, [] { return 1; })); })));
     });
   }
-  for (std::thread& one : threads) one.join();
+  for (foreign_thread& one : threads) one.join();
   CHECK(sum.value() == 4);
 }
 
@@ -338,6 +337,7 @@ TEST_CASE("recursion without end is an error that says so", "[scale][clause-9][c
   // 000 threads.
   if (thread_sanitizer || address_sanitizer)
     SKIP_CASE("a sanitizer is no place for recursion without end");
+  NEEDS("stack-limit");
   test_runtime runtime;
   struct forever {
     int operator()(int n) const { return get(async(forever{}, n + 1)); }

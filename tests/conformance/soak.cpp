@@ -219,14 +219,14 @@ TEST_CASE("random programs end, give back their CPUs and free their values",
         players.emplace_back((seed + static_cast<std::uint32_t>(round)) * 3 + i);
       }
       const bool abandoned = round % 2 == 1;  // the runtime ends with work in all states
-      std::vector<std::thread> threads;
+      std::vector<foreign_thread> threads;
       for (player& one : players) {
         threads.emplace_back([&one, abandoned] {
           one.play(scaled(400));
           if (!abandoned) one.end();
         });
       }
-      for (std::thread& one : threads) one.join();
+      for (foreign_thread& one : threads) one.join();
       if (!abandoned) {
         wait_until(
             [] { return mobula::available_resources().cpus == mobula::total_resources().cpus; },

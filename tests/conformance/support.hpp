@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -45,12 +46,20 @@ struct backend_traits {
   bool one_process = true;  ///< bodies share the driver's memory: cases tagged [in-process] run
   bool serialises = false;  ///< every value is a copy that went through bytes
   bool real_time = true;    ///< `sleep_for` takes as long as it says
+  bool foreign_threads = true;  ///< any thread of the program may call Mobula
+  /// Workers end as processes do, real or simulated ones: a kill does not wait for a body, and what
+  /// one process does takes a moment to reach another.
+  bool workers_end = false;
 };
 inline constexpr backend_traits known_backends[] = {
     {.name = "threads"},
     {.name = "loopback", .serialises = true},
-    {.name = "processes", .one_process = false, .serialises = true},
-    {.name = "simulation", .serialises = true, .real_time = false},
+    {.name = "processes", .one_process = false, .serialises = true, .workers_end = true},
+    {.name = "simulation",
+     .serialises = true,
+     .real_time = false,
+     .foreign_threads = false,
+     .workers_end = true},
 };
 inline const backend_traits& traits() {
   const std::string wanted = backend_under_test();
@@ -75,6 +84,16 @@ inline constexpr lack lacks[] = {
     {"processes", "shares-values", "processes share no values but arrays"},
     {"processes", "nested-original", "the original exception does not leave its process"},
     {"processes", "in-process", "bodies run in other processes and don't see the test's memory"},
+    {"processes", "deaf-bodies", "a deaf body is ended with its worker after the grace"},
+    {"processes", "executors", "the executor lends threads to the backend threads alone"},
+    {"simulation", "shares-values", "simulated processes share no values but arrays"},
+    {"simulation", "nested-original", "the original exception does not leave its process"},
+    {"simulation", "deaf-bodies", "a deaf body is ended with its worker after the grace"},
+    {"simulation", "executors", "the executor lends threads to the backend threads alone"},
+    {"simulation", "foreign-threads",
+     "a simulation is one thread: what waits for another one never ends"},
+    {"simulation", "stack-limit",
+     "a body that waits has a fiber of its own, of which there are as many as memory allows"},
 };
 /// Null where the backend can.
 inline const char* backend_lacks(std::string_view tag) {
@@ -172,15 +191,29 @@ inline std::uint32_t next_word() {
 
 }  // namespace detail
 
+/// Where time is virtual: the body or the driver that calls it computes for 100 us of that time,
+/// keeps its CPUs and doesn't see whether it is cancelled. Set by what brings such a backend into
+/// the suite. Null: real time passes.
+inline void (*pass_time)() = nullptr;
+
+/// Null where real time passes, be it that no runtime lives.
+inline void (*time_to_pass())() {
+  if (pass_time == nullptr || traits().real_time) return nullptr;
+  return mobula::detail::the_runtime.host.load() != nullptr ? pass_time : nullptr;
+}
+
 /// Returns when `done()` is true; throws when it never is, so that a test that would hang fails.
+/// As seen from the runtime the body computes meanwhile.
 template <class Condition>
 void wait_until(Condition done, std::string_view what = "a state") {
-  const auto end = std::chrono::steady_clock::now() + patience;
+  const auto end = mobula::clock::now() + patience;
   for (int looks = 0; !done(); ++looks) {
-    if (std::chrono::steady_clock::now() >= end) {
+    if (mobula::clock::now() >= end) {
       throw std::runtime_error("the test waited a minute in vain for " + std::string{what});
     }
-    if (looks < 50) {
+    if (void (*const pass)() = time_to_pass()) {
+      pass();
+    } else if (looks < 50) {
       std::this_thread::yield();
     } else {
       std::this_thread::sleep_for(100us);
@@ -188,10 +221,42 @@ void wait_until(Condition done, std::string_view what = "a state") {
   }
 }
 
+/// Computes long enough for others to be seen at the same time, if they may run then.
+inline void linger(int yields = 20) {
+  if (void (*const pass)() = time_to_pass()) return pass();
+  for (int i = 0; i < yields; ++i) std::this_thread::yield();
+}
+
+/// Returns when what the caller did last (a cancel, a kill) has reached whom it is about. At once
+/// where that is so when the call returns.
+inline void let_arrive() {
+  if (traits().workers_end) mobula::sleep_for(50ms);
+}
+
+/// A thread of the program beside the driver's. Where there can be none it runs at once, in the
+/// constructor: for callers that wait for nobody who comes later; others need "foreign-threads".
+class foreign_thread {
+ public:
+  template <class Body>
+  requires(!std::is_same_v<std::remove_cvref_t<Body>, foreign_thread>)
+  explicit foreign_thread(Body&& body) {
+    if (traits().foreign_threads) {
+      thread_ = std::thread(std::forward<Body>(body));
+    } else {
+      body();
+    }
+  }
+  void join() {
+    if (thread_.joinable()) thread_.join();
+  }
+
+ private:
+  std::thread thread_;
+};
+
 /// A number that driver and bodies share: the value of a `tally` is a place, so it is sent like an
 /// int and means the same on every backend whose workers are forked (trivially copyable classes
-/// without room for a pointer are sent by their bytes). `wait_for` blocks the thread and no more:
-/// as seen from the runtime the body computes.
+/// without room for a pointer are sent by their bytes). `wait_for` is a `wait_until`.
 class tally {
  public:
   tally() : word_(detail::next_word()) {}
@@ -219,7 +284,7 @@ class event {
  public:
   void set() const { happened_.set(1); }
   bool is_set() const { return happened_.value() != 0; }
-  /// Blocks the thread; the runtime knows nothing of it.
+  /// The runtime knows nothing of it.
   void wait() const { happened_.wait_for(1); }
 
  private:

@@ -7,7 +7,6 @@
 #include <stdexcept>
 #include <string>
 #include <system_error>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -155,7 +154,7 @@ TEST_CASE("an exception is a value that says what, its type, task, node and proc
       CHECK(error.task() == "the bad one");
       CHECK(error.node() == mobula::nodes()[0].name);
       CHECK(error.process() != 0);
-      if (traits().one_process) CHECK(error.process() == ::getpid());
+      if (!traits().workers_end) CHECK(error.process() == ::getpid());
     }
   }
 }
@@ -253,7 +252,7 @@ TEST_CASE("a consumer of a failed future throws the origin's class", "[tasks][cl
 TEST_CASE("each getter has an exception of its own", "[tasks][clause-12]") {
   test_runtime runtime;
   const future<int> bad = async<fails>("shared");
-  std::vector<std::thread> threads;
+  std::vector<foreign_thread> threads;
   const tally caught;
   for (int i = 0; i < 8; ++i) {
     threads.emplace_back([&] {
@@ -266,7 +265,7 @@ TEST_CASE("each getter has an exception of its own", "[tasks][clause-12]") {
       }
     });
   }
-  for (std::thread& one : threads) one.join();
+  for (foreign_thread& one : threads) one.join();
   CHECK(caught.value() == 800);
 }
 
@@ -502,7 +501,7 @@ TEST_CASE("sleeping in the driver, a task and a foreign thread takes its time",
     mobula::sleep_for(1ms);
     return mobula::clock::now() - start >= 3ms;
   })));
-  std::thread([] { mobula::sleep_for(1ms); }).join();
+  foreign_thread([] { mobula::sleep_for(1ms); }).join();
   mobula::sleep_for(-1h);
   mobula::sleep_for(0s);
 }
