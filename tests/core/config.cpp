@@ -319,7 +319,7 @@ TEST_CASE("a bad value is named with its flag and what is expected", "[config][c
   refuse({"--mobula-simulation-seed=-1"}, "--mobula-simulation-seed = \"-1\": must be a whole");
   refuse({"--mobula-simulation-faults-message-loss=1.5"},
          "--mobula-simulation-faults-message-loss = 1.5: must be from 0 to 1");
-  refuse({"--mobula-simulation-faults-message-loss=nan"}, "message-loss = nan: must be from 0 to 1");
+  refuse({"--mobula-simulation-faults-message-loss=nan"}, "-loss = nan: must be from 0 to 1");
   refuse({"--mobula-simulation-faults-message-loss=1%"}, "message-loss = \"1%\": must be a number");
   refuse({"--mobula-simulation-faults-message-delay=none"}, "delay = none: must have a limit");
   refuse({"--mobula-simulation-faults-worker-crashes=-1"}, "crashes = -1: must be from 0 to 1000");

@@ -309,6 +309,16 @@ TEST_CASE("a script's bad lines are refused with their number", "[options][claus
   refuse(script({.which = "1234567890"}), "fault_plan.script[1].which = \"1234567890\"");
   refuse(script({.lasts = 0s}), "fault_plan.script[1].lasts = 0s");
   refuse(script({.factor = 0}), "fault_plan.script[1].factor = 0");
+
+  simulation_options simulation{.nodes = {{.name = "ada"}, {}}};
+  for (const char* known : {"ada", "node1", ""}) {
+    simulation.faults = script({.what = fault::fill_disk, .which = known});
+    CHECK_NOTHROW(validate(simulation));
+  }
+  for (const char* unknown : {"bob", "node0", "node2"}) {
+    simulation.faults = script({.what = fault::slow_disk, .which = unknown});
+    refuse(simulation, "fault_plan.script[1].which = \"" + std::string(unknown) + "\"");
+  }
 }
 
 TEST_CASE("an empty bundle or list of bundles is refused", "[options][clause-16][clause-32]") {

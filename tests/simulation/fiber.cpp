@@ -635,14 +635,14 @@ TEST_CASE("any order of switches, nests, throws and ends keeps everything apart"
   };
   for (int round = 0; round < 20'000; ++round) {
     if (fibers.size() < 20 && random.chance(0.2)) {
-      fibers.push_back(std::make_unique<fiber>(
-          pool, [&, one = body{random.split(static_cast<std::uint64_t>(round)), alive_guards}]() mutable {
-            try {
-              one.descend(0);
-            } catch (int) {
-            }
-            ++finished;
-          }));
+      const random_stream part = random.split(static_cast<std::uint64_t>(round));
+      fibers.push_back(std::make_unique<fiber>(pool, [&, one = body{part, alive_guards}]() mutable {
+        try {
+          one.descend(0);
+        } catch (int) {
+        }
+        ++finished;
+      }));
     }
     if (fibers.empty()) continue;
     const auto index = static_cast<std::size_t>(random.below(fibers.size()));

@@ -297,9 +297,9 @@ TEST_CASE("a long random schedule is that of a sorted list", "[schedule]") {
       const instant when = events.now() + random.between(0, 50);
       const party owner(random.below(4));
       const std::uint64_t number = added++;
-      model.push_back({when, number, owner, events.at(when, {.a = number, .owner = owner}, [&ran, number] {
-                         ran.push_back(number);
-                       })});
+      const event_id id = events.at(when, {.a = number, .owner = owner},
+                                    [&ran, number] { ran.push_back(number); });
+      model.push_back({when, number, owner, id});
     } else if (what < 70 && !model.empty()) {
       const auto index = static_cast<std::ptrdiff_t>(random.below(model.size()));
       CHECK(events.cancel(model[static_cast<std::size_t>(index)].id));

@@ -10,8 +10,8 @@
 ///   MOBULA_BACKEND=processes MOBULA_CPUS=4 MOBULA_OBSERVE=1 ./program
 ///
 /// Nested fields join their names: `--mobula-simulation-seed`, `MOBULA_SIMULATION_SEED`. Maps and
-/// lists (resources, labels, variables, files, nodes, scripts of faults) have none. An empty variable counts as not
-/// set.
+/// lists (resources, labels, variables, files, nodes, scripts of faults) have none. An empty
+/// variable counts as not set.
 
 #include <algorithm>
 #include <map>

@@ -31,8 +31,8 @@ struct fault_event {
   duration at{};
   fault what = fault::kill_worker;
   /// Of workers: the number of one, from 0 in the order in which they were started. Of actors: the
-  /// name. Of disks and stores: the node's name. Empty: one of those that are there then, which the
-  /// seed chooses. One that is not there: nothing happens.
+  /// name. Of disks and stores: a name of `simulation_options.nodes`. Empty: one of those that are
+  /// there then, which the seed chooses. A worker or actor that is not there: nothing happens.
   std::string which{};
   /// How long all but kills take. Above zero; `none()`: to the end.
   duration lasts = std::chrono::seconds(1);
@@ -50,12 +50,12 @@ struct fault_plan {
   double worker_crashes = 0;
   /// How often, a second, each worker stands still. From 0 to 1 000.
   double worker_pauses = 0;
-  /// Longest time that it does. Above zero.
+  /// Longest time that it does. Above zero; `none()`: to the end.
   duration pause = std::chrono::milliseconds(500);
   /// How often, a second, each worker is cut off from all others, in one direction or both. From 0
   /// to 1 000.
   double worker_cuts = 0;
-  /// Longest time that it is. Above zero.
+  /// Longest time that it is. Above zero; `none()`: to the end.
   duration cut = std::chrono::milliseconds(500);
   /// Probability that a worker is slow, from its start to its end. From 0 to 1.
   double slow_workers = 0;

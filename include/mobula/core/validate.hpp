@@ -97,6 +97,14 @@ inline void check_stack_bytes(std::uint64_t value, std::string_view field) {
   }
 }
 
+/// Those without a name are called after their number.
+inline bool has_node(const std::vector<node_options>& nodes, std::string_view name) {
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    if (nodes[i].name.empty() ? name == "node" + text_of(i) : name == nodes[i].name) return true;
+  }
+  return false;
+}
+
 }  // namespace detail
 
 /// What a running task holds, exactly; throws as `validate` does.
@@ -233,6 +241,15 @@ inline void validate(const simulation_options& options) {
   }
   for (const node_options& node : options.nodes) validate(node);
   validate(options.faults);
+  for (std::size_t i = 0; i < options.faults.script.size(); ++i) {
+    const fault_event& event = options.faults.script[i];
+    const bool of_node = event.what == fault::slow_disk || event.what == fault::fill_disk ||
+                         event.what == fault::fill_store;
+    if (of_node && !event.which.empty() && !detail::has_node(options.nodes, event.which)) {
+      detail::throw_invalid("fault_plan.script[" + detail::text_of(i) + "].which",
+                            detail::quoted(event.which), "there is no such node");
+    }
+  }
   detail::check_above_zero(options.time_limit, "simulation_options", "time_limit");
   detail::check_stack_bytes(options.stack_bytes, "simulation_options.stack_bytes");
 }

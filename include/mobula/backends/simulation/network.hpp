@@ -59,8 +59,8 @@ class arrivals {
 };
 
 /// Decides for each frame when it arrives; who asks delivers it then. Without faults all frames
-/// arrive, once and in the order of each direction. Each direction draws from a stream of its own, so
-/// traffic between two parties changes nothing for others. Parties need not be announced. Not
+/// arrive, once and in the order of each direction. Each direction draws from a stream of its own,
+/// so traffic between two parties changes nothing for others. Parties need not be announced. Not
 /// thread-safe.
 ///
 ///   network net(seed.split("network"));

@@ -2,7 +2,6 @@
 
 /// Stacks for fibers: each with a page below it that nobody may touch, and used again and again.
 
-#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <stdexcept>
@@ -14,7 +13,6 @@
 
 #include "mobula/backends/simulation/sanitizers.hpp"
 #include "mobula/core/assert.hpp"
-#include "mobula/core/detail/text.hpp"
 
 namespace mobula::simulation {
 
@@ -22,7 +20,8 @@ struct stack_options {
   /// Bytes of a stack, rounded up to whole pages; at least `bytes_min`. Only what is touched takes
   /// memory. The address sanitizer's frames are several times as large.
   std::size_t bytes = detail::under_asan ? std::size_t{1} << 20 : std::size_t{256} << 10;
-  /// Unused stacks above this number are given back to the system.
+  /// Unused stacks above this number are given back to the system; the others keep the memory that
+  /// was touched.
   std::size_t kept_max = 1024;
   /// Stacks at one time. Source: each takes two of the 65 530 mappings that Linux lets a process
   /// have (`vm.max_map_count`).
@@ -53,8 +52,8 @@ class stack_pool {
   explicit stack_pool(const stack_options& options = {})
       : options_(options), page_bytes_(static_cast<std::size_t>(sysconf(_SC_PAGESIZE))) {
     if (options.bytes < stack_options::bytes_min || options.bytes > bytes_max) {
-      mobula::detail::throw_invalid("stack_options.bytes", mobula::detail::text_of(options.bytes),
-                                    "must be from 16384 to 1073741824");
+      throw std::invalid_argument("stack_options.bytes = " + std::to_string(options.bytes) +
+                                  ": must be from 16384 to 1073741824");
     }
     options_.bytes = (options.bytes + page_bytes_ - 1) / page_bytes_ * page_bytes_;
   }
@@ -81,6 +80,10 @@ class stack_pool {
         mmap(nullptr, guard_bytes + options_.bytes, PROT_READ | PROT_WRITE,
              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
     if (memory == MAP_FAILED) refuse("the system has no more memory or mappings (mmap)");
+    // A huge page below each stack that is touched once would be all of the memory.
+    if (options_.bytes >= huge_page_bytes) {
+      madvise(memory, guard_bytes + options_.bytes, MADV_NOHUGEPAGE);
+    }
     auto* const low = static_cast<std::byte*>(memory);
     if (mprotect(low, guard_bytes, PROT_NONE) != 0) {
       munmap(memory, guard_bytes + options_.bytes);
@@ -107,11 +110,11 @@ class stack_pool {
 
  private:
   static constexpr std::size_t bytes_max = std::size_t{1} << 30;
+  static constexpr std::size_t huge_page_bytes = std::size_t{2} << 20;
 
   [[noreturn]] void refuse(const char* why) const {
-    throw std::runtime_error("no stack for one more fiber, with " +
-                             mobula::detail::text_of(used_) + " of " +
-                             mobula::detail::text_of(options_.bytes) + " bytes in use: " + why);
+    throw std::runtime_error("no stack for one more fiber, with " + std::to_string(used_) + " of " +
+                             std::to_string(options_.bytes) + " bytes in use: " + why);
   }
 
   static void unmap(const stack& each) noexcept {
