@@ -34,7 +34,7 @@ inline constexpr std::array<backend_name, 5> backend_names{{{"threads", true},
                                                             {"loopback", true},
                                                             {"processes", false},
                                                             {"cluster", false},
-                                                            {"simulation", false}}};
+                                                            {"simulation", true}}};
 
 [[noreturn]] inline void throw_backend_missing(const std::string& wanted) {
   std::vector<std::string_view> known;

@@ -374,7 +374,7 @@ TEST_CASE("hooks swap what belongs to a body", "[fiber]") {
 
 TEST_CASE("ten thousand fibers are alive at once", "[fiber][clause-11]") {
   // The thread sanitizer of g++ 12 knows at most 8 128 of them.
-  constexpr int count = detail::under_tsan ? 2'000 : 10'000;
+  constexpr int count = stacks::under_tsan ? 2'000 : 10'000;
   fiber_pool pool({.bytes = std::size_t{64} << 10});
   std::vector<std::unique_ptr<fiber>> fibers;
   std::uint64_t sum = 0;
@@ -416,7 +416,7 @@ TEST_CASE("stacks are used again, and forget who had them", "[fiber]") {
   CHECK(pool.stacks().kept() == 1);
   for (const void* place : places) {
     // By their pages, for a fake stack of the address sanitizer may move single variables.
-    if (!detail::under_asan) CHECK(place == places[0]);
+    if (!stacks::under_asan) CHECK(place == places[0]);
   }
 
   std::vector<std::unique_ptr<fiber>> fibers;

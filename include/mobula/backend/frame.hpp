@@ -72,6 +72,8 @@ class frame {
     }
   }
 
+  /// Somebody has asked for the token, and may have hung callbacks on it.
+  [[nodiscard]] bool has_stop_token() const noexcept { return has_source_; }
   [[nodiscard]] bool stop_requested() const noexcept {
     return stop_.load(std::memory_order_acquire);
   }

@@ -47,6 +47,7 @@ struct call_wishes {
   placement where;
   bool capture_children = false;
   int retries_left = 0;  ///< for exceptions that `retry_on` names; -1: without end
+  int max_retries = 3;   ///< the same for workers that died, where they can; one budget for both
   exception_filter retry_on;
   std::optional<int> max_task_retries;  ///< of a call; empty: the actor's
   clock::time_point deadline = clock::time_point::max();

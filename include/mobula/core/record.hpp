@@ -210,6 +210,10 @@ class record {
   [[nodiscard]] bool is_claimed() const noexcept {
     return counts_.load(std::memory_order_acquire) & claimed;
   }
+  /// Somebody still owes or touches the value.
+  [[nodiscard]] bool is_producing() const noexcept {
+    return counts_.load(std::memory_order_acquire) & producing;
+  }
   void unclaim() noexcept { counts_.fetch_and(~claimed, std::memory_order_acq_rel); }
 
   /// The producer is done with the record, and returns `pins` of its own with it. The record may be

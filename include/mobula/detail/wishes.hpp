@@ -35,6 +35,7 @@ inline void apply(const task_options& options, task& to) {
   wishes.where = options.where;
   wishes.capture_children = options.capture_children;
   wishes.retry_on = options.retry_on;
+  wishes.max_retries = options.max_retries;
   if (!options.retry_on.empty()) {
     refuse_retry_of_moves(to, "task_options.retry_on");
     wishes.retries_left = options.max_retries;

@@ -116,7 +116,7 @@ inline constexpr auto layout_of<end_worker> = fields_of("end_worker", "worker", 
 template <>
 inline constexpr auto layout_of<push_task> =
     fields_of("push_task", "task", "lease", "index", "attempt", "what", "actor", "life", "group",
-              "report_begin", "stop_actor", "post");
+              "report_begin", "stop_actor", "post", "retries");
 template <>
 inline constexpr auto layout_of<task_done> =
     fields_of("task_done", "task", "attempt", "result", "kept", "retryable");
@@ -216,6 +216,9 @@ constexpr void visit_fields(T& value, F&& f) {
   else if constexpr (n == 11) {
     auto& [a, b, c, d, e, g, h, i, j, k, l] = value;
     each(a, b, c, d, e, g, h, i, j, k, l);
+  } else if constexpr (n == 12) {
+    auto& [a, b, c, d, e, g, h, i, j, k, l, m] = value;
+    each(a, b, c, d, e, g, h, i, j, k, l, m);
   } else if constexpr (n == 15) {
     auto& [a, b, c, d, e, g, h, i, j, k, l, m, o, p, q] = value;
     each(a, b, c, d, e, g, h, i, j, k, l, m, o, p, q);
@@ -262,6 +265,7 @@ constexpr bool is_known(lease_purpose one) {
     case lease_purpose::tasks:
     case lease_purpose::own_process:
     case lease_purpose::shared_process:
+    case lease_purpose::automatic:
       return true;
   }
   return false;

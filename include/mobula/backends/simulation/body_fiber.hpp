@@ -36,6 +36,8 @@ class body_fiber final : public fiber {
   bool going_on = false;      ///< `body_unblocked` was said, and `resume` has not come
   bool killed = false;        ///< its process is dead: it unwinds
   bool stop = false;          ///< it was asked to stop: waits throw
+  bool stop_children = false; ///< and its children are to be cancelled
+  detail::frame* body_frame = nullptr;  ///< of its body, while that runs
 
  private:
   friend class body_fiber_hooks;

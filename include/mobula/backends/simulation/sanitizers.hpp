@@ -27,7 +27,7 @@
 #include <sanitizer/tsan_interface.h>
 #endif
 
-namespace mobula::simulation::detail {
+namespace mobula::simulation::stacks {
 
 #ifdef MOBULA_UNDER_ASAN
 inline constexpr bool under_asan = true;
@@ -49,4 +49,4 @@ inline void forget_frames([[maybe_unused]] void* bottom,
 #endif
 }
 
-}  // namespace mobula::simulation::detail
+}  // namespace mobula::simulation::stacks

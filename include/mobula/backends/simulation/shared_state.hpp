@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdint>
 #include <cstdio>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -21,6 +22,7 @@
 #include "mobula/core/function.hpp"
 #include "mobula/core/group.hpp"
 #include "mobula/core/options.hpp"
+#include "mobula/backend/task.hpp"
 #include "mobula/core/record.hpp"
 #include "mobula/engine/ids.hpp"
 
@@ -46,6 +48,11 @@ struct shared_state {
   std::string name_space;
   party node_party;
   bool ending = false;  ///< the runtime is: nothing begins any more
+  std::uint64_t fibers_made = 0;
+  std::vector<outside_wait*> outside;  ///< of threads that wait now
+  std::function<void()> throw_over;    ///< throws why a wait ended that should not have
+  /// Whose a constructor is that waits for its arguments.
+  std::unordered_map<const detail::task*, worker_process*> constructor_homes;
 
   std::unordered_map<detail::record*, binding> bindings;
   /// Of each actor that was made: its class, which a program knows by its constructor, and its name.

@@ -19,7 +19,7 @@ namespace mobula::simulation {
 struct stack_options {
   /// Bytes of a stack, rounded up to whole pages; at least `bytes_min`. Only what is touched takes
   /// memory. The address sanitizer's frames are several times as large.
-  std::size_t bytes = detail::under_asan ? std::size_t{1} << 20 : std::size_t{256} << 10;
+  std::size_t bytes = stacks::under_asan ? std::size_t{1} << 20 : std::size_t{256} << 10;
   /// Unused stacks above this number are given back to the system; the others keep the memory that
   /// was touched.
   std::size_t kept_max = 1024;
@@ -96,7 +96,7 @@ class stack_pool {
   void give_back(const stack& returned) noexcept {
     MOBULA_ASSERT(used_ > 0 && returned, "only a stack that was taken comes back");
     --used_;
-    detail::forget_frames(returned.bottom, returned.bytes);
+    stacks::forget_frames(returned.bottom, returned.bytes);
     if (kept_.size() < options_.kept_max && kept_.size() < kept_.capacity()) {
       kept_.push_back(returned);
     } else {

@@ -41,21 +41,17 @@ inline engine::invocation worker_process::invocation_of(detail::task& one) {
 inline void worker_process::submit(detail::task& one) {
   // Where an argument has failed already, the task has failed with it.
   if (one.claim()) {
+    one.spare = claimed_by_submit;  // the arguments go in `unblocked`
     try {
       one.actor == nullptr ? submit_task(one) : submit_call(one);
     } catch (...) {
+      one.spare = 0;
       one.unclaim();
       throw;
     }
   }
   detail::release_blocker(one);  // the last one comes back through `unblocked`
 }
-/// The arguments have been sent, and none of them is waited for any more.
-inline void worker_process::let_go(detail::task& one) noexcept {
-  one.drop_arguments();
-  one.unpin();
-}
-
 inline void worker_process::submit_task(detail::task& one) {
   engine::task_spec spec;
   spec.what = invocation_of(one);
@@ -228,9 +224,10 @@ inline detail::actor_ptr worker_process::spawn(detail::task& constructor,
   for (const auto& [group, limit] : options.concurrency_groups) {
     what.groups.emplace_back(group, static_cast<std::uint32_t>(limit));
   }
-  what.purpose = options.isolation == isolation::shared ? engine::lease_purpose::shared_process
-                                                        : engine::lease_purpose::own_process;
-  what.resources = detail::resources_of(options);
+  what.purpose = options.isolation == isolation::shared    ? engine::lease_purpose::shared_process
+                 : options.isolation == isolation::process ? engine::lease_purpose::own_process
+                                                           : engine::lease_purpose::automatic;
+  what.resources = resources_of(options);
   what.resources_to_place = what.resources;
   if (!options.cpus) {
     what.resources_to_place +=
@@ -280,6 +277,7 @@ inline detail::actor_ptr worker_process::spawn(detail::task& constructor,
   for (const auto& [group, limit] : options.concurrency_groups) handle->groups.push_back(group);
   handle->groups_known = true;
   constructors_.emplace(&constructor, key);
+  shared_.constructor_homes.emplace(&constructor, this);
   constructor.add_handle();
   detail::release_blocker(constructor);  // comes back through `construct`
   return detail::actor_ptr::adopt(handle);
@@ -293,6 +291,7 @@ inline void worker_process::construct(detail::task& constructor) {
   }
   const engine::object_key key = at->second;
   constructors_.erase(at);
+  shared_.constructor_homes.erase(&constructor);
   std::shared_ptr<const error_fields> failed;
   if (constructor.claim()) {
     try {

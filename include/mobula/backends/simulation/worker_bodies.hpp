@@ -53,7 +53,10 @@ inline bool worker_process::wait_for(completion& what, instant deadline, waiting
   body_fiber* const inside = body_fiber::current();
   const auto out_of_time = [&] { return deadline != engine::never && world_.now() >= deadline; };
   if (inside == nullptr) {
-    // A thread of the program: it holds the world's mutex.
+    if (world_.on_own_thread()) {
+      // A destructor of an argument, or the like, in the midst of an event.
+      throw cancelled_error("there is no body here that could wait");
+    }
     if (what.done) return true;
     if (out_of_time()) return false;
     outside_wait outside;
@@ -68,7 +71,7 @@ inline bool worker_process::wait_for(completion& what, instant deadline, waiting
     shared_.outside.erase(std::find(shared_.outside.begin(), shared_.outside.end(), &outside));
     world_.events().cancel(timer);
     what.outside = nullptr;
-    if (!what.done && !out_of_time()) shared_.throw_over();
+    if (!what.done && !out_of_time() && !world_.over().empty()) shared_.throw_over();
     return what.done;
   }
 
@@ -150,7 +153,7 @@ inline void worker_process::request_stop(engine::body& one, bool recursive) {
 inline void worker_process::ask_to_stop(body_fiber& one, bool recursive) {
   one.stop = true;
   one.stop_children = one.stop_children || recursive;
-  if (detail::frame* const body = one.frame()) {
+  if (detail::frame* const body = one.body_frame) {
     // Callbacks of its stop token may call Mobula: they have a fiber.
     if (body->has_stop_token()) {
       start_fiber(nullptr, [&one, number = one.number, body, this] {
@@ -179,6 +182,15 @@ inline void worker_process::cancel_children(detail::frame& of) {
     cancel(*child, {},
            detail::failure_ptr::make(
                cancelled_error("the task that submitted it was cancelled")));
+  }
+}
+/// The end of the program: its tasks are cancelled, and with them all that hangs on them.
+inline void worker_process::cancel_all(const detail::failure_ptr& why) {
+  drain_abandoned(shared_);
+  std::vector<engine::object_key> all;
+  owner_.for_each_task([&](engine::object_key key, const engine::invocation&) { all.push_back(key); });
+  for (const engine::object_key key : all) {
+    event([&] { owner_.cancel(key, {}, describe(why->cause()), world_.now()); });
   }
 }
 inline void worker_process::stop_bodies() {

@@ -28,6 +28,10 @@ struct object_maker;
 
 namespace mobula::simulation {
 
+/// `record::spare` of a task whose arguments were sent by `submit`, and are there until nobody waits
+/// for them.
+inline constexpr std::uint16_t claimed_by_submit = 1;
+
 /// Where stored objects are. The node's process is one; a worker writes and reads there, as into
 /// shared memory, between the node's word that it may and the node's word that it is gone.
 class object_memory {
@@ -121,6 +125,7 @@ class worker_process final : public party_process,
   /// As SIGKILL would: bodies are unwound, actors' objects destroyed, and nothing of it is seen.
   void kill_process();
   void stop_bodies();
+  void cancel_all(const detail::failure_ptr& why);
   /// Of those that have begun.
   [[nodiscard]] std::size_t fiber_count() const noexcept { return fibers_.size(); }
   template <class Visit>
@@ -186,7 +191,6 @@ class worker_process final : public party_process,
   void submit_call(detail::task& one);
   engine::invocation invocation_of(detail::task& one);
   bool refuse_placement(detail::task& one);
-  static void let_go(detail::task& one) noexcept;
   static std::uint64_t caller() noexcept;
   actor_handle* handle_for(engine::object_key key, const std::type_info& type,
                            const std::string& name, const std::string& label);
@@ -200,6 +204,8 @@ class worker_process final : public party_process,
   void run_destructor(engine::body& one);
   void ask_to_stop(body_fiber& one, bool recursive);
   body_fiber* fiber_of(const engine::body& one) noexcept;
+  [[nodiscard]] bool is_running(std::uint64_t number) const noexcept;
+  void cancel_children(detail::frame& of);
   static void unwind(body_fiber& one);
 
   // party_process

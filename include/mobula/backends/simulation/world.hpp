@@ -72,7 +72,7 @@ struct outside_wait {
   std::condition_variable wake;
 };
 
-/// Everything in it happens on one thread of its own, one event after the other, under `mutex`.
+/// Everything in it happens on one thread of its own, one event after the other, under a mutex.
 /// Threads of the program come in by `enter`; the simulation goes on only while one of them waits.
 /// So a program with one thread is the simulation's clockwork too: the same seed gives the same run.
 ///
@@ -90,7 +90,7 @@ class world {
         seed_(seed) {}
   ~world() { MOBULA_ASSERT(!thread_.joinable(), "a world is stopped before it goes"); }
 
-  // What happens in it. Under `mutex`.
+  // What happens in it: on its own thread, or by a thread that has entered.
 
   [[nodiscard]] std::uint64_t seed() const noexcept { return seed_; }
   [[nodiscard]] instant now() const noexcept { return events_.now(); }
@@ -153,7 +153,7 @@ class world {
   /// No event runs afterwards. For a thread of the program, without `mutex`.
   void stop() {
     {
-      const std::lock_guard held{mutex};
+      const std::lock_guard held{mutex_};
       stopping_ = true;
     }
     go_.notify_all();
@@ -163,31 +163,58 @@ class world {
     return std::this_thread::get_id() == thread_.get_id();
   }
 
-  std::mutex mutex;
-  /// Of threads that want `mutex`: the simulation's lets them in between two events.
-  std::atomic<int> callers{0};
+  /// Takes the calling thread in; it holds `mutex` until `leave`. Not from the simulation's own thread.
+  std::unique_lock<std::mutex> enter() {
+    callers_.fetch_add(1, std::memory_order_acq_rel);
+    std::unique_lock held{mutex_};
+    callers_.fetch_sub(1, std::memory_order_acq_rel);
+    inside_ = &held_here();
+    return held;
+  }
+  void leave(std::unique_lock<std::mutex>& held) noexcept {
+    inside_ = nullptr;
+    const bool more = events_.waiting() != known_waiting_;
+    held.unlock();
+    if (more) go_.notify_all();  // somebody may wait for something to happen
+  }
+  /// It has entered, perhaps further up its stack.
+  [[nodiscard]] bool held_by_this_thread() const noexcept { return inside_ == &held_here(); }
 
-  /// Blocks the calling thread until `end_wait`, and lets the simulation go on meanwhile.
-  void wait_outside(outside_wait& one, std::unique_lock<std::mutex>& held) {
+  /// Blocks the calling thread, which has entered, until `end_wait`; the simulation goes on meanwhile.
+  void wait_outside(outside_wait& one) {
     if (one.over) return;
     ++waiting_;
+    inside_ = nullptr;
     go_.notify_all();
+    std::unique_lock held{mutex_, std::adopt_lock};
     one.wake.wait(held, [&] { return one.over; });
+    static_cast<void>(held.release());
+    inside_ = &held_here();
   }
-  /// Before or while it waits. The simulation stops before its next event, if nobody else waits.
+  /// Of one that waits. The simulation stops before its next event, if nobody else waits.
   void end_wait(outside_wait& one) {
-    if (one.over) return;
-    one.over = true;
+    if (std::exchange(one.over, true)) return;
     --waiting_;
     one.wake.notify_all();
   }
-  /// The same for a wait that has not begun: `wait_outside` will return at once.
-  static void settle_wait(outside_wait& one) noexcept { one.over = true; }
   /// Lets one event happen, for a thread that asks again and again.
-  void step_outside(std::unique_lock<std::mutex>& held) {
+  void step_outside() {
     ++steps_wanted_;
+    inside_ = nullptr;
     go_.notify_all();
-    stepped_.wait(held, [&] { return steps_wanted_ == 0; });
+    std::unique_lock held{mutex_, std::adopt_lock};
+    const std::uint64_t ticket = ++step_tickets_;
+    stepped_.wait(held, [&] { return steps_done_ >= ticket || stopping_; });
+    static_cast<void>(held.release());
+    inside_ = &held_here();
+  }
+  /// Runs it on the simulation's thread, between two events. Not from there, and without having
+  /// entered.
+  void run_on_own_thread(action what) {
+    std::unique_lock held{mutex_};
+    errand_ = std::move(what);
+    go_.notify_all();
+    stepped_.wait(held, [&] { return !errand_; });
   }
 
   /// Set when the time limit has passed, or nothing can happen any more: every wait ends.
@@ -200,14 +227,22 @@ class world {
 
  private:
   void run() {
-    std::unique_lock held{mutex};
+    std::unique_lock held{mutex_};
     for (;;) {
-      go_.wait(held, [&] { return stopping_ || waiting_ > 0 || steps_wanted_ > 0; });
+      go_.wait(held, [&] { return stopping_ || errand_ || waiting_ > 0 || steps_wanted_ > 0; });
+      if (errand_) {
+        action what = std::move(errand_);
+        what();
+        errand_ = nullptr;
+        stepped_.notify_all();
+        continue;
+      }
       if (stopping_) return;
       const step what = over_.empty() ? events_.run_next() : step::idle;
       published_now.store(events_.now(), std::memory_order_release);
       if (steps_wanted_ > 0) {
         steps_wanted_ = 0;
+        steps_done_ = step_tickets_;
         stepped_.notify_all();
       }
       if (what == step::time_limit || what == step::in_circles) {
@@ -217,29 +252,23 @@ class world {
         over_ += " (seed " + std::to_string(seed_) + ")";
         if (on_over) on_over();
       }
-      if (what == step::idle) wait_for_others(held);
-      if (callers.load(std::memory_order_acquire) > 0) {
+      if (what == step::idle && waiting_ > 0) wait_for_others(held);
+      if (callers_.load(std::memory_order_acquire) > 0) {
         held.unlock();
-        while (callers.load(std::memory_order_acquire) > 0 && !stopping_now()) {
-          std::this_thread::yield();
-        }
+        while (callers_.load(std::memory_order_acquire) > 0) std::this_thread::yield();
         held.lock();
       }
     }
   }
-  bool stopping_now() const noexcept { return false; }
 
   /// Nothing is left to happen, unless a thread of the program makes something.
   void wait_for_others(std::unique_lock<std::mutex>& held) {
-    if (waiting_ == 0) return;
-    const std::size_t before = events_.waiting();
+    known_waiting_ = events_.waiting();
+    const int waited = waiting_;
     const auto changed = [&] {
-      return stopping_ || waiting_ == 0 || steps_wanted_ > 0 || events_.waiting() != before;
+      return stopping_ || errand_ || waiting_ != waited || steps_wanted_ > 0 ||
+             events_.waiting() != known_waiting_ || !over_.empty();
     };
-    held.unlock();
-    std::this_thread::yield();
-    held.lock();
-    if (changed()) return;
     if (!go_.wait_for(held, std::chrono::seconds(5), changed) && !warned_) {
       warned_ = true;
       std::fprintf(stderr,
@@ -254,10 +283,14 @@ class world {
  public:
   /// The virtual time for `mobula::clock`.
   static inline std::atomic<std::int64_t> published_now{0};
-  /// Something may have become possible: a thread of the program has added an event.
-  void nudge() { go_.notify_all(); }
 
  private:
+  /// An address that differs from thread to thread.
+  static const void*& held_here() noexcept {
+    static thread_local const void* mark = nullptr;
+    return mark;
+  }
+
   random_stream random_;
   schedule events_;
   simulation::network network_;
@@ -270,6 +303,13 @@ class world {
   std::uint64_t parties_made_ = 0;
 
   std::thread thread_;
+  mutable std::mutex mutex_;
+  std::atomic<int> callers_{0};  ///< threads that want the mutex: they are let in between two events
+  std::atomic<const void*> inside_{nullptr};  ///< which thread has entered
+  action errand_;
+  std::uint64_t step_tickets_ = 0;
+  std::uint64_t steps_done_ = 0;
+  std::size_t known_waiting_ = 0;
   std::condition_variable go_;
   std::condition_variable stepped_;
   int waiting_ = 0;

@@ -19,12 +19,17 @@
 
 namespace mobula::engine {
 
-namespace detail {
-
-template <class One, class... Of>
-inline constexpr bool is_one_of = (std::is_same_v<One, Of> || ...);
-
-}  // namespace detail
+/// What a directory understands.
+template <class Message>
+inline constexpr bool is_for_directory =
+    std::is_same_v<Message, register_actor> || std::is_same_v<Message, actor_arguments> ||
+    std::is_same_v<Message, find_actor> || std::is_same_v<Message, watch_actor> ||
+    std::is_same_v<Message, kill_actor> || std::is_same_v<Message, lease_granted> ||
+    std::is_same_v<Message, lease_refused> || std::is_same_v<Message, actor_made> ||
+    std::is_same_v<Message, actor_ended> || std::is_same_v<Message, borrow> ||
+    std::is_same_v<Message, borrowed> || std::is_same_v<Message, gone> ||
+    std::is_same_v<Message, handed_over> || std::is_same_v<Message, unborrow> ||
+    std::is_same_v<Message, party_died>;
 
 /// The rules are in docs/ENGINE.md, "Actors"; `phase.hpp` has the states of one, `lives.hpp` what
 /// happens between them. This part reads what others say and refuses what makes no sense. It has
@@ -178,7 +183,7 @@ class directory : private references_host {
   void receive(party from, message&& said, instant now) {
     std::visit(
         [&]<class One>(One&& one) {
-          if constexpr (takes<std::remove_cvref_t<One>>) {
+          if constexpr (is_for_directory<std::remove_cvref_t<One>>) {
             receive(from, std::move(one), now);
           } else {
             stray();
@@ -221,12 +226,6 @@ class directory : private references_host {
   }
 
  private:
-  template <class One>
-  static constexpr bool takes =
-      detail::is_one_of<One, register_actor, actor_arguments, find_actor, watch_actor, kill_actor,
-                        lease_granted, lease_refused, actor_made, actor_ended, borrow, borrowed,
-                        gone, handed_over, unborrow, party_died>;
-
   void stray() noexcept { ++stray_; }
 
   // --- The host of the references ----------------------------------------------------------------

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "mobula/core/assert.hpp"
-#include "mobula/engine/executor/actor_lives.hpp"
+#include "mobula/engine/executor/hosted_actors.hpp"
 #include "mobula/engine/executor/execution.hpp"
 #include "mobula/engine/executor/executor_host.hpp"
 #include "mobula/engine/executor/lease_lines.hpp"
@@ -176,6 +176,11 @@ class executor {
   const actor_life* find_actor(object_key actor, std::uint32_t life) const {
     return actors_.find(actor, life);
   }
+  /// Lives that have not ended, in the order of their beginning.
+  template <class Visit>
+  void for_each_life(Visit visit) const {
+    actors_.for_each(visit);
+  }
   bool idle() const noexcept { return bodies() == 0 && actors() == 0; }
 
   /// Asserts every invariant. O(all).
@@ -209,7 +214,7 @@ class executor {
 
   execution core_;
   lease_lines tasks_;
-  actor_lives actors_;
+  hosted_actors actors_;
   std::uint64_t stray_ = 0;
 };
 

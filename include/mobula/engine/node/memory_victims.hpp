@@ -48,6 +48,7 @@ inline victim_rank rank_of(const worker_record& worker, const worker_usage& usag
       rank.kind = 2;
       break;
     case lease_purpose::shared_process:
+    case lease_purpose::automatic:  // never of a lease
       rank.kind = 3;
       break;
   }

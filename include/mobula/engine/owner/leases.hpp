@@ -51,9 +51,9 @@ struct lost_push {
 ///  - The node has heard of a wish that is not zero as long as a class has more to do than its
 ///    leases can take, and of none when it has not.
 ///  - A lease is returned once, when nothing that was pushed to it is unanswered.
-class leases {
+class task_leases {
  public:
-  leases(party node, slab<task_slot>& tasks, references& refs, outbox& out,
+  task_leases(party node, slab<task_slot>& tasks, references& refs, outbox& out,
          const lease_options& options)
       : node_(node), tasks_(tasks), references_(refs), out_(out), options_(options) {}
 

@@ -808,7 +808,7 @@ class owner final : private references_host {
   slab<object_slot> objects_;
   slab<task_slot> tasks_;
   references references_;
-  leases leases_;
+  task_leases leases_;
   calls calls_;
   deadlines deadlines_;
   std::vector<object_key> settled_;  ///< decided, and not told yet: each with a use

@@ -27,11 +27,11 @@ namespace mobula::engine {
 ///
 /// An actor's bodies that wait give back no CPUs: an actor holds none unless it asks for them, and
 /// then for its life.
-class actor_lives {
+class hosted_actors {
  public:
-  explicit actor_lives(execution& core) : core_(core), ended_(core.options().ended_lives_max) {}
-  actor_lives(const actor_lives&) = delete;
-  actor_lives& operator=(const actor_lives&) = delete;
+  explicit hosted_actors(execution& core) : core_(core), ended_(core.options().ended_lives_max) {}
+  hosted_actors(const hosted_actors&) = delete;
+  hosted_actors& operator=(const hosted_actors&) = delete;
 
   /// False, here and below: it makes no sense, and nothing was done.
   [[nodiscard]] bool make(party from, make_actor&& one) {
