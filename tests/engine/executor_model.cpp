@@ -138,7 +138,13 @@ class world final : public executor_host {
     if (const auto* one = std::get_if<tasks_returned>(&any)) {
       model_lease& lease = lease_of(one->lease);
       require(to == lease.holder, "tasks go back to their holder");
-      if (one->blocked) lease.refusing = true;
+      if (one->blocked) {
+        require(lease.refusing || (lease.line.running.size() == 1 &&
+                                   blocked_.count(lease.line.running.front()) == 1),
+                "tasks go back behind a body that waits or has waited");
+        require(!lease.refusing || one->tasks.size() == 1, "a holder is told once");
+        lease.refusing = true;
+      }
       std::vector<object_key>& waiting = lease.line.waiting;
       require(one->tasks.size() <= waiting.size() &&
                   std::equal(one->tasks.rbegin(), one->tasks.rend(), waiting.rbegin()),

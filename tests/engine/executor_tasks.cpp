@@ -135,6 +135,24 @@ TEST_CASE("a dead caller's tasks are dropped or asked to stop, and answered to n
   CHECK(at.work.idle());
 }
 
+TEST_CASE("leases don't disturb each other, and older ones are forgotten when they are done",
+          "[executor]") {
+  bench at;
+  at.tell(a, task(a, 1, 7, 1));
+  at.tell(a, with_stored(task(a, 2, 8, 1), {{b, 1}}));
+  at.tell(a, with_stored(task(a, 3, 9, 1), {{b, 1}}));
+  CHECK(at.tell(a, task(a, 4, 10, 1)) == words{"run A4"});
+  at.tell(a, cancel_task{{a, 2}, 1, true});
+  at.tell(a, steal_tasks{lease_id{9}, 1});
+  at.end("A1");
+  CHECK(at.is_stray(a, steal_tasks{lease_id{8}, 1}));
+  CHECK(at.is_stray(a, steal_tasks{lease_id{9}, 1}));
+  CHECK(at.is_stray(a, task(a, 5, 7, 2)));
+  CHECK(at.pinned({b, 1}) == words{"unpin B1"});
+  CHECK(at.end("A4") == words{"A <- done A4 = 1"});
+  CHECK(at.tell(a, task(a, 5, 10, 2)) == words{"run A5"});
+}
+
 TEST_CASE("a dead caller's body that waits goes on without asking for CPUs", "[executor]") {
   for (const bool has_asked : {false, true}) {
     bench at;

@@ -31,7 +31,8 @@ struct lease_line {
 };
 
 /// A worker has one lease at a time; two only when the holder of the first has died under a running
-/// body, which does not hold up the next holder's.
+/// body, which does not hold up the next holder's. More, which no node grants, don't disturb each
+/// other.
 ///
 /// Invariants:
 ///  - All but the last line have something to do.
@@ -72,6 +73,7 @@ class lease_lines {
     }
     std::reverse(taken.begin(), taken.end());
     give_back(*line, std::move(taken), false);
+    drop_idle();
     return true;
   }
 
@@ -121,6 +123,7 @@ class lease_lines {
     core_.answer(one, executor_errors::failed(std::move(why)));
     core_.release(one);
     advance(line);
+    drop_idle();
   }
   bool is_its_turn(const body& one) const {
     return one.in->first() == &one && one.lease->running == nullptr;
