@@ -68,6 +68,7 @@ struct model_life {
   bool refuses = false;  ///< a stop or a graceful end has come
   bool closed = false;   ///< nothing may begin
   bool failed = false;   ///< by its constructor
+  bool made = false;     ///< there is an object to destroy
   std::vector<object_key> stored;
   std::map<std::string, model_line> groups;
   std::vector<object_key> stops;
@@ -237,6 +238,7 @@ class world final : public executor_host {
   void discard(actor_life& one) override {
     model_life& life = lives_.at({one.made.actor, one.made.life});
     require(life.own == nullptr, "nothing runs in what is discarded");
+    require(life.made == (life.phase == model_life::destroying), "what was made is destroyed");
     ++life.discarded;
     life.phase = model_life::over;
   }
@@ -548,6 +550,7 @@ class world final : public executor_host {
     if (one->kind != body_kind::call) {
       life.own = nullptr;
       if (one->kind == body_kind::constructor) {
+        life.made = !fails;
         const bool lives = !fails && !life.closed;
         life.closed = life.closed || fails;
         work_.body_ended(*one, std::move(how), 0);
