@@ -24,9 +24,11 @@ inline constexpr party self{1};
 /// Drivers are 2 to 9, workers 11 and so on.
 inline constexpr party ada{2}, bob{3}, eve{4};
 
-inline resource_vector cpus(double count) { return resource_vector(mobula::resource_set{.cpus = count, .custom = {}}, "test"); }
+inline resource_vector cpus(double count) {
+  return resource_vector(mobula::resource_set{.cpus = count, .custom = {}});
+}
 inline resource_vector both(double cpus, double gpus) {
-  return resource_vector(mobula::resource_set{.cpus = cpus, .gpus = gpus, .custom = {}}, "test");
+  return resource_vector(mobula::resource_set{.cpus = cpus, .gpus = gpus, .custom = {}});
 }
 inline object_key key(party owner, std::uint64_t number) { return {owner, number}; }
 
@@ -49,7 +51,9 @@ class recorder : public node_host {
     lines.push_back("end " + text(worker) + ": " + why);
     kinds.push_back(kind);
   }
-  void release_memory(object_key object) override { lines.push_back("release " + to_string(object)); }
+  void release_memory(object_key object) override {
+    lines.push_back("release " + to_string(object));
+  }
   void spill(object_key object, std::uint64_t) override {
     lines.push_back("spill " + to_string(object));
   }

@@ -5,12 +5,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <set>
 #include <string>
 #include <utility>
-
-#include <boost/unordered/unordered_flat_map.hpp>
 
 #include "mobula/core/assert.hpp"
 #include "mobula/core/error_fields.hpp"
@@ -22,6 +19,7 @@
 #include "mobula/engine/node/options.hpp"
 #include "mobula/engine/node/reclaim.hpp"
 #include "mobula/engine/node/records.hpp"
+#include "mobula/engine/node/wish_book.hpp"
 #include "mobula/engine/node/workers.hpp"
 
 namespace mobula::engine {
@@ -40,6 +38,7 @@ class leases {
         host_(host),
         ledger_(options.total),
         queue_(options.passes_max),
+        wishes_(options.idle_classes_max, queue_),
         workers_(options, host),
         reclaimer_(options.reclaim_patience, host) {
     MOBULA_ASSERT(options.workers_max != 0 && options.shared_actors_max != 0 &&
@@ -50,14 +49,12 @@ class leases {
   // --- Messages ---
 
   bool want(party from, party_record& requester, want_leases&& one) {
-    const auto at = wishes_.find(wish_key{from, one.lease_class});
-    if (at != wishes_.end()) {
-      wish_record& wish = *at->second;
-      if (wish.purpose != one.purpose || wish.shape->resources != one.resources ||
-          wish.shape->to_place != one.resources_to_place) {
+    if (wish_record* const known = wishes_.find(from, one.lease_class)) {
+      if (known->purpose != one.purpose || known->shape->resources != one.resources ||
+          known->shape->to_place != one.resources_to_place) {
         return false;
       }
-      set_wanted(wish, one.wanted);
+      set_wanted(*known, one.wanted);
       return true;
     }
     if (one.wanted == 0) return true;
@@ -66,7 +63,7 @@ class leases {
       refuse(from, one.lease_class, error_code::infeasible, one.what + " " + lacks);
       return true;
     }
-    wish_record& wish = make_wish(from, requester, std::move(one));
+    wish_record& wish = wishes_.make(from, requester, one);
     wish.infeasible = !lacks.empty();
     if (wish.infeasible) warn_once(wish.what + " " + lacks + "; it waits");
     set_wanted(wish, one.wanted);
@@ -146,32 +143,27 @@ class leases {
     while (lease_record* lease = one.leases.front()) release(*lease);
     if (workers_.gone(one, now)) refuse_unserved(why);
   }
-  /// What it wanted is forgotten; what works for it is ended.
+  /// What it wanted is forgotten. Its leases stay until `holder_gone`.
+  void requester_gone(party_record& dead) {
+    while (wish_record* wish = dead.wishes.front()) {
+      set_wanted(*wish, 0);
+      wishes_.forget(*wish);
+    }
+  }
+  /// What works for it is ended.
   void holder_gone(party_record& dead, instant now) {
     while (lease_record* lease = dead.leases.front()) {
       dead.leases.remove(*lease);
       lease->holder = party();
-      if (lease->state == lease_state::unserved) {
-        --lease->wish->unserved;
-        release(*lease);
-      } else if (lease->wish->purpose != lease_purpose::shared_process) {
-        if (lease->state != lease_state::ending) {
-          end(*lease->worker, death_kind::ended, "whom it worked for is dead");
-        }
-      } else if (lease->state != lease_state::ending) {
-        worker_record& worker = *lease->worker;
-        worker.holder_died = true;
-        release(*lease);
-        if (worker.leases.empty()) vacate(worker, now);
+      if (lease->state == lease_state::ending) continue;
+      worker_record& worker = *lease->worker;
+      if (lease->wish->purpose != lease_purpose::shared_process) {
+        end(worker, death_kind::ended, "whom it worked for is dead");
+        continue;
       }
-    }
-    while (wish_record* wish = dead.wishes.front()) {
-      wish->wanted = 0;
-      leave_ring(*wish);
-      dead.wishes.remove(*wish);
-      wishes_.erase(wish_key{wish->requester, wish->lease_class});
-      wish->requester = party();
-      settle(*wish);
+      worker.holder_died = true;
+      release(*lease);
+      if (worker.leases.empty()) vacate(worker, now);
     }
   }
 
@@ -237,7 +229,7 @@ class leases {
                 one.state != lease_state::ending;
       active += one.wish->purpose == lease_purpose::tasks && !one.lent;
       const bool unserved = one.state == lease_state::unserved;
-      MOBULA_ASSERT(unserved == (one.worker == nullptr), "each lease but unserved ones has a worker");
+      MOBULA_ASSERT(unserved == (one.worker == nullptr), "each served lease has one worker");
       MOBULA_ASSERT(one.lent || (one.state != lease_state::blocked &&
                                  one.state != lease_state::resuming),
                     "a blocked lease has lent its CPUs");
@@ -247,49 +239,17 @@ class leases {
                     "a lease ends with its worker");
     }
     MOBULA_ASSERT(used == pool_.used(), "leases in use have an id");
-    MOBULA_ASSERT(held == ledger_.held() && lent == ledger_.lent(), "leases add up to what is held");
+    MOBULA_ASSERT(held == ledger_.held() && lent == ledger_.lent(), "leases add up");
     MOBULA_ASSERT(own == own_processes_ && shared == shared_leases_ && active == active_tasks_,
                   "leases are counted by purpose");
-    std::size_t leases = 0;
-    for (const auto& [key, wish] : wishes_) {
-      leases += wish->leases;
-      MOBULA_ASSERT(wish->waits() == queue_.in_ring(*wish), "who waits is in the ring");
-      MOBULA_ASSERT(wish->unserved <= wish->wanted, "no more is granted than is wanted");
-    }
-    MOBULA_ASSERT(leases <= used, "leases belong to wishes");
+    wishes_.verify();
   }
 
  private:
-  struct wish_key {
-    party requester;
-    std::uint64_t lease_class = 0;
-    friend bool operator==(const wish_key&, const wish_key&) = default;
-  };
-  struct wish_hash {
-    std::size_t operator()(const wish_key& key) const noexcept {
-      return std::hash<party>{}(party{key.requester.value() * 0x9e3779b97f4a7c15u +
-                                      key.lease_class});
-    }
-  };
   /// A lease's number has its slot in the low bits; what is above them is never used twice.
   static constexpr unsigned slot_bits = 24;
 
   // --- Wishes ---
-
-  wish_record& make_wish(party from, party_record& requester, want_leases&& one) {
-    wish_record& wish = wish_pool_.take();
-    wish.requester = from;
-    wish.lease_class = one.lease_class;
-    wish.wanted = wish.unserved = wish.leases = wish.holding = wish.reclaimed = 0;
-    wish.purpose = one.purpose;
-    wish.infeasible = false;
-    wish.what = one.what;
-    queue_.adopt(wish, one.resources, one.resources_to_place);
-    requester.wishes.push_back(wish);
-    wish.owner = &requester;
-    wishes_.emplace(wish_key{from, one.lease_class}, &wish);
-    return wish;
-  }
 
   void set_wanted(wish_record& wish, std::uint32_t wanted) {
     wish.wanted = wanted;
@@ -309,30 +269,10 @@ class leases {
     } else if (!queue_.in_ring(wish)) {
       queue_.enter(wish);
     }
-    settle(wish);
+    wishes_.settle(wish);
   }
   void leave_ring(wish_record& wish) {
     if (queue_.in_ring(wish)) queue_.leave(wish);
-  }
-
-  /// Remembers or forgets a wish that neither wants nor has anything.
-  void settle(wish_record& wish) {
-    if (wish.wanted != 0 || wish.leases != 0) {
-      idle_.remove_if_linked(wish);
-    } else if (wish.requester.empty()) {
-      idle_.remove_if_linked(wish);
-      queue_.disown(wish);
-      wish_pool_.give(wish);
-    } else if (!idle_.linked(wish)) {
-      idle_.push_back(wish);
-      if (idle_.size() > options_.idle_classes_max) forget(*idle_.front());
-    }
-  }
-  void forget(wish_record& wish) {
-    wishes_.erase(wish_key{wish.requester, wish.lease_class});
-    wish.owner->wishes.remove(wish);
-    wish.requester = party();
-    settle(wish);
   }
 
   void refuse(party to, std::uint64_t lease_class, error_code code, std::string what) {
@@ -349,7 +289,7 @@ class leases {
         std::string text = wish.what + ": no worker could be started, " +
                            std::to_string(options_.start_failures_max) + " times in a row: " + why;
         set_wanted(wish, 0);
-        if (idle_.linked(wish)) forget(wish);
+        if (wish.leases == 0) wishes_.forget(wish);
         refuse(to, lease_class, error_code::unschedulable, std::move(text));
       }
     }
@@ -518,7 +458,7 @@ class leases {
     if (!lease.holder.empty()) wish.owner->leases.remove(lease);
     lease.id = lease_id();
     pool_.give(lease);
-    settle(wish);
+    wishes_.settle(wish);
   }
 
   /// Nothing is left in it.
@@ -534,10 +474,9 @@ class leases {
   node_host& host_;
   ledger ledger_;
   lease_queue queue_;
+  wish_book wishes_;
   workers workers_;
   reclaimer reclaimer_;
-  boost::unordered_flat_map<wish_key, wish_record*, wish_hash> wishes_;
-  chain<wish_record, &wish_record::idle> idle_;
   reclaimer::task_chain tasks_;
   waiting_chain unserved_;         ///< that need a worker of their own
   waiting_chain unserved_shared_;  ///< that need a place
@@ -548,7 +487,6 @@ class leases {
   std::size_t shared_leases_ = 0;  ///< without those that end
   std::uint64_t granted_ = 0;
   std::set<std::string> warned_;
-  slots<wish_record> wish_pool_;
   slots<lease_record> pool_;
 };
 

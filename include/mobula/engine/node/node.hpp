@@ -88,6 +88,7 @@ class node {
       if (other != what.who) host_.send(other, message(party_died{what}));
     }
     party_record& dead = at->second;
+    leases_.requester_gone(dead);
     if (dead.worker != nullptr) leases_.worker_gone(*dead.worker, what.text, now);
     leases_.holder_gone(dead, now);
     store_.party_gone(what.who, now);

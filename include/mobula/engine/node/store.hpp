@@ -17,6 +17,7 @@
 #include "mobula/engine/node/chain.hpp"
 #include "mobula/engine/node/host.hpp"
 #include "mobula/engine/node/options.hpp"
+#include "mobula/engine/node/store_answers.hpp"
 #include "mobula/engine/node/stored_object.hpp"
 
 namespace mobula::engine {
@@ -34,7 +35,8 @@ namespace mobula::engine {
 /// or freed with its writer.
 class store {
  public:
-  store(const node_options& options, node_host& host) : options_(options), host_(host) {
+  store(const node_options& options, node_host& host)
+      : options_(options), host_(host), answers_(host) {
     MOBULA_ASSERT(options.spills_max != 0, "a store can spill");
   }
 
@@ -44,16 +46,16 @@ class store {
     store_user* const writer = user(from);
     if (writer == nullptr) return false;
     if (one.size > options_.store_bytes) {
-      answer_create(from, one.object, store_status::full,
-                    error_of(error_code::store_full, one.object,
-                             "it has " + bytes(one.size) + ", the whole store " +
-                                 bytes(options_.store_bytes)));
+      answers_.created(from, one.object, store_status::full,
+                       store_error(error_code::store_full, one.object,
+                                   "it has " + byte_count(one.size) + ", the whole store " +
+                                       byte_count(options_.store_bytes)));
       return true;
     }
     stored_object* const old = find(one.object);
     if (old != nullptr && !(old->writer == nullptr && old->pins.empty() && !old->successor)) {
-      answer_create(from, one.object, store_status::unknown,
-                    error_of(error_code::object_lost, one.object, "it is being written or read"));
+      answers_.created(from, one.object, store_status::unknown,
+                       store_error(error_code::object_lost, one.object, "it is in use"));
       return false;
     }
     stored_object& made = make(one, *writer);
@@ -89,12 +91,12 @@ class store {
     if (reader == nullptr) return false;
     stored_object* const object = find(one.object);
     if (object == nullptr || object->doomed || object->state == object_state::waiting) {
-      answer_pin(from, one.object, store_status::unknown,
-                 error_of(error_code::object_lost, one.object, "the store has no such object"));
+      answers_.pinned(from, one.object, store_status::unknown,
+                      store_error(error_code::object_lost, one.object, "the store has no such object"));
       return true;
     }
-    object_pin* at = pin_of(*object, *reader);
-    if (at == nullptr) at = &make_pin(*object, *reader);
+    object_pin* at = pins_.find(*object, *reader);
+    if (at == nullptr) at = &pins_.make(*object, *reader);
     ++at->asked;
     make_unevictable(*object);
     if (object->state == object_state::in_memory || object->state == object_state::spilling) {
@@ -112,11 +114,11 @@ class store {
     store_user* const reader = user(from);
     stored_object* const object = find(one.object);
     object_pin* const at =
-        reader != nullptr && object != nullptr ? pin_of(*object, *reader) : nullptr;
+        reader != nullptr && object != nullptr ? pins_.find(*object, *reader) : nullptr;
     if (at == nullptr) return false;
     --(at->asked != 0 ? at->asked : at->granted);
     if (at->asked == 0 && at->granted == 0) {
-      drop_pin(*at);
+      pins_.drop(*at);
       unread(*object);
       make_room(now);
     }
@@ -186,7 +188,7 @@ class store {
     store_user& dead = at->second;
     while (object_pin* pin = dead.pins.front()) {
       stored_object& object = *pin->object;
-      drop_pin(*pin);
+      pins_.drop(*pin);
       unread(object);
     }
     while (stored_object* object = dead.writes.front()) abandon(*object);
@@ -273,19 +275,6 @@ class store {
     return at == objects_.end() ? nullptr : at->second;
   }
 
-  // --- Answers ---
-
-  static std::string bytes(std::uint64_t count) { return std::to_string(count) + " bytes"; }
-  static error_fields error_of(error_code code, object_key key, const std::string& why) {
-    return {.code = code, .what = "object " + to_string(key) + " in the store: " + why};
-  }
-  void answer_create(party to, object_key key, store_status how, error_fields why = {}) {
-    host_.send(to, message(object_created{key, how, std::move(why)}));
-  }
-  void answer_pin(party to, object_key key, store_status how, error_fields why = {}) {
-    host_.send(to, message(object_pinned{key, how, std::move(why)}));
-  }
-
   // --- Objects ---
 
   stored_object& make(const create_object& what, store_user& writer) {
@@ -345,9 +334,9 @@ class store {
   /// Its writer is dead, and nobody ever sees it.
   void abandon(stored_object& one) {
     while (object_pin* pin = one.pins.front()) {
-      answer_pin(pin->reader->who, one.key, store_status::unknown,
-                 error_of(error_code::object_lost, one.key, "who wrote it died"));
-      drop_pin(*pin);
+      answers_.pinned(pin->reader->who, one.key, store_status::unknown,
+                      store_error(error_code::object_lost, one.key, "who wrote it died"));
+      pins_.drop(*pin);
     }
     erase(one);
   }
@@ -355,12 +344,12 @@ class store {
   /// It can't be read back from the disk.
   void lose(stored_object& one, const std::string& why) {
     const error_fields error =
-        error_of(error_code::object_lost, one.key, "it could not be read back: " + why);
+        store_error(error_code::object_lost, one.key, "it could not be read back: " + why);
     while (object_pin* pin = one.pins.front()) {
       for (; pin->asked != 0; --pin->asked) {
-        answer_pin(pin->reader->who, one.key, store_status::unknown, error);
+        answers_.pinned(pin->reader->who, one.key, store_status::unknown, error);
       }
-      drop_pin(*pin);
+      pins_.drop(*pin);
     }
     if (!one.doomed) host_.send(one.key.owner, message(object_lost{one.key, error}));
     erase(one);
@@ -368,30 +357,11 @@ class store {
 
   // --- Pins ---
 
-  static object_pin* pin_of(stored_object& object, const store_user& reader) noexcept {
-    object_pin* at = object.pins.front();
-    while (at != nullptr && at->reader != &reader) at = object.pins.after(*at);
-    return at;
-  }
-  object_pin& make_pin(stored_object& object, store_user& reader) {
-    object_pin& made = pin_pool_.take();
-    made.object = &object;
-    made.reader = &reader;
-    made.granted = made.asked = 0;
-    object.pins.push_back(made);
-    reader.pins.push_back(made);
-    return made;
-  }
-  void drop_pin(object_pin& one) {
-    one.object->pins.remove(one);
-    one.reader->pins.remove(one);
-    pin_pool_.give(one);
-  }
   /// It is in memory.
   void grant_pins(stored_object& object) {
     for (object_pin* at = object.pins.front(); at != nullptr; at = object.pins.after(*at)) {
       for (; at->asked != 0; --at->asked, ++at->granted) {
-        answer_pin(at->reader->who, object.key, store_status::ok);
+        answers_.pinned(at->reader->who, object.key, store_status::ok);
       }
     }
   }
@@ -437,7 +407,7 @@ class store {
         take_memory(*first);
         if (first->state == object_state::waiting) {
           first->state = object_state::creating;
-          answer_create(first->writer->who, first->key, store_status::ok);
+          answers_.created(first->writer->who, first->key, store_status::ok);
         } else {
           first->state = object_state::restoring;
           host_.restore(first->key, first->size);
@@ -479,29 +449,31 @@ class store {
   /// There is no room for it, and none to be made.
   void fail(stored_object& first) {
     const bool disk = first.disk_said_full;
-    const error_fields why = error_of(
+    const error_fields why = store_error(
         disk ? error_code::out_of_disk : error_code::store_full, first.key,
-        "it has " + bytes(first.size) + ", " + std::to_string(options_.store_bytes - used_) + " of " +
-            bytes(options_.store_bytes) + " are free, and " +
+        "it has " + byte_count(first.size) + ", " +
+            std::to_string(options_.store_bytes - used_) + " of " +
+            byte_count(options_.store_bytes) + " are free, and " +
             (disk ? "nothing can be spilled: " + disk_error_
                   : "all others are being read or written"));
     const store_status how = disk ? store_status::disk_full : store_status::full;
     if (first.state == object_state::waiting) {
-      answer_create(first.writer->who, first.key, how, why);
+      answers_.created(first.writer->who, first.key, how, why);
       erase(first);
       return;
     }
     room_.remove(first);
     first.disk_said_full = false;
     while (object_pin* pin = first.pins.front()) {
-      for (; pin->asked != 0; --pin->asked) answer_pin(pin->reader->who, first.key, how, why);
-      drop_pin(*pin);
+      for (; pin->asked != 0; --pin->asked) answers_.pinned(pin->reader->who, first.key, how, why);
+      pins_.drop(*pin);
     }
     unread(first);
   }
 
   const node_options& options_;
   node_host& host_;
+  store_answers answers_;
   std::map<party, store_user> users_;  // Their addresses stay.
   boost::unordered_flat_map<object_key, stored_object*, std::hash<object_key>> objects_;
   evictable_chain dirty_;  ///< unread ones of which the disk has no copy, the oldest first
@@ -513,7 +485,7 @@ class store {
   std::size_t spilling_ = 0;
   std::uint64_t ages_ = 0;
   std::string disk_error_;  ///< what the disk said last
-  slots<object_pin> pin_pool_;
+  pin_book pins_;
   slots<stored_object> pool_;
 };
 

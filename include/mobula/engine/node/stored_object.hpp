@@ -70,4 +70,32 @@ struct store_user {
   chain<stored_object, &stored_object::of_owner> owned;
 };
 
+/// Who reads what. A reader's pins of one object are one record, found in O(its readers).
+class pin_book {
+ public:
+  /// Null where it does not read it.
+  static object_pin* find(stored_object& object, const store_user& reader) noexcept {
+    object_pin* at = object.pins.front();
+    while (at != nullptr && at->reader != &reader) at = object.pins.after(*at);
+    return at;
+  }
+  object_pin& make(stored_object& object, store_user& reader) {
+    object_pin& made = pool_.take();
+    made.object = &object;
+    made.reader = &reader;
+    made.granted = made.asked = 0;
+    object.pins.push_back(made);
+    reader.pins.push_back(made);
+    return made;
+  }
+  void drop(object_pin& one) {
+    one.object->pins.remove(one);
+    one.reader->pins.remove(one);
+    pool_.give(one);
+  }
+
+ private:
+  slots<object_pin> pool_;
+};
+
 }  // namespace mobula::engine
