@@ -1,6 +1,7 @@
-// Goal: a death loses nothing but what docs/ENGINE.md, rules 5 and 6, say, nobody waits for an answer
-// of the dead, and messages that make no sense change nothing.
-// Method: as in references_rules.cpp; a death is `party_gone` at each survivor, when the test likes.
+// Goal: a death loses nothing but what docs/ENGINE.md, rules 5 and 6, say, nobody waits for an
+// answer of the dead, and messages that make no sense change nothing.
+// Method: as in references_rules.cpp; a death is `party_gone` at each survivor, when the test
+// likes.
 
 #include "references_support.hpp"
 

@@ -1,8 +1,8 @@
-// Goal: whatever is sent, kept, nested, dropped and killed in whatever order, nothing is freed that a
-// living party holds (but for rule 6, which takes a death), all is freed in the end, and no count,
-// answer or entry is left over.
-// Method: up to six parties, links in order with random delays, a program that does what it likes with
-// handles; a model outside the tables knows who holds what. Thousands of seeds.
+// Goal: whatever is sent, kept, nested, dropped and killed in whatever order, nothing is freed that
+// a living party holds (but for rule 6, which takes a death), all is freed in the end, and no
+// count, answer or entry is left over.
+// Method: up to six parties, links in order with random delays, a program that does what it likes
+// with handles; a model outside the tables knows who holds what. Thousands of seeds.
 
 #include <algorithm>
 #include <random>

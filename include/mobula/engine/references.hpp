@@ -109,7 +109,7 @@ class references {
   /// This party holds its first reference to a foreign key, and the owner knows it as a borrower
   /// before anything else that is sent from now on (`register_actor`).
   void registered(object_key foreign) {
-    MOBULA_ASSERT(foreign.owner != self_ && entries_.find(foreign) == 0, "a key is registered again");
+    MOBULA_ASSERT(foreign.owner != self_ && !holds(foreign), "a key is registered again");
     const std::uint32_t made = entries_.insert(foreign);
     entries_[made].uses = 1;
     if (is_dead(foreign.owner)) {
@@ -200,8 +200,8 @@ class references {
     drain();
   }
   /// At the caller: the call that went to `worker` with these mentions is over. The uses for the
-  /// worker go, but for one of each key in `kept`, which stays until `handed_over`. `kept` is in the
-  /// mentions' order; what is not there in that order is a stray.
+  /// worker go, but for one of each key in `kept`, which stays until `handed_over`. `kept` is in
+  /// the mentions' order; what is not there in that order is a stray.
   void uncover(party worker, std::span<const object_key> mentions,
                std::span<const object_key> kept) {
     if (is_dead(worker)) return;
@@ -262,8 +262,8 @@ class references {
     drain();
   }
 
-  /// Its link is cut, and nothing comes from it any more. `how` it died is for errors: `crashed with
-  /// signal 11`, or empty. O(what is open with it).
+  /// Its link is cut, and nothing comes from it any more. `how` it died is for errors: `crashed
+  /// with signal 11`, or empty. O(what is open with it).
   void party_gone(party who, const std::string& how = {}) {
     MOBULA_ASSERT(who != self_, "a party sees its own death");
     if (!dead_.insert(who).second) return stray();
@@ -478,7 +478,7 @@ class references {
   reference_entries entries_;
   open_references dealings_;
   boost::unordered_flat_set<party, std::hash<party>> dead_;
-  std::vector<std::uint32_t> idle_;  ///< entries that had no use and no borrower when they came here
+  std::vector<std::uint32_t> idle_;  ///< had no use and no borrower when they came here
   std::vector<object_key> losses_;   ///< not told yet
   bool draining_ = false;
   std::uint64_t stray_ = 0;

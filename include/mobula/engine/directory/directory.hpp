@@ -92,7 +92,8 @@ class directory : private references_host {
   void receive(party from, find_actor&& said, instant) {
     if (references_.is_dead(from)) return stray();
     if (const std::uint64_t* const holder = lives_.names().find(said.name_space, said.name)) {
-      return tell_found(from, said.request, lives_[lives_.find({options_.self, *holder})], said.type);
+      const actor_record& known = lives_[lives_.find({options_.self, *holder})];
+      return tell_found(from, said.request, known, said.type);
     }
     send(from, actor_registered{said.request, registration::made, {}, 0, {}});
   }

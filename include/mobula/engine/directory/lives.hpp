@@ -19,8 +19,8 @@
 
 namespace mobula::engine {
 
-/// The part of a `directory` that changes actors' states and says so. An actor is known by an index,
-/// which is its until it is forgotten; most members may forget it.
+/// The part of a `directory` that changes actors' states and says so. An actor is known by an
+/// index, which is its until it is forgotten; most members may forget it.
 ///
 /// Invariants, checked by `verify`:
 ///  - A name belongs to one actor, which is not dead.
