@@ -98,7 +98,6 @@ TEST_CASE("a record is told of before the handles in its value go", "[record]") 
   const abandoned_records hook;
   record_ptr inner = tracked(make_ready<int>(1, 7));
   const record* const inner_address = inner.get();
-  // What holds handles inside a value does so by a deleter here, for a `record_ptr` can't be sent.
   static record_type holding{};
   struct holder final : record {
     explicit holder(record_ptr held)
@@ -127,8 +126,8 @@ TEST_CASE("a record is told of before the handles in its value go", "[record]") 
   CHECK(hook.take() == chain);
 }
 
-// Goal: between the last handle and the hook nobody gets a handle. Method: one thread drops it while
-// another, which knows the record by its address, tries for one, as a backend's table does.
+// Goal: between the last handle and the hook nobody gets a handle. Method: one thread drops it
+// while another, which knows the record by its address, tries for one, as a backend's table does.
 TEST_CASE("a handle is got before the last one goes, or never", "[record][stress]") {
   static std::atomic<int> told{0};
   static std::atomic<bool> may_look{false};

@@ -164,6 +164,8 @@ T read_stored_with(const T& value, std::vector<mobula::attachment> theirs) {
   return stored_loader<T>::load(from);
 }
 
+future<int> number_future(int value) { return future<int>{make_ready<int>(1, value)}; }
+
 struct counter {
   int value = 0;
 };
@@ -185,7 +187,7 @@ TEST_CASE("futures in a value are bound when it is read", "[foreign][clause-3]")
   number->bytes = &seven;
   const letter written{"hello",
                        future<std::string>{make_ready<std::string>(1, "x")},
-                       {future<int>{make_ready<int>(1, 1)}, {}, future<int>{make_ready<int>(1, 2)}}};
+                       {number_future(1), {}, number_future(2)}};
   const letter read =
       read_with(written, {attach_object(text), attach_object(number), attach_object(number)});
   CHECK(read.text == "hello");
@@ -202,8 +204,7 @@ TEST_CASE("futures in a value are bound when it is read", "[foreign][clause-3]")
 TEST_CASE("a future of nothing is bound too", "[foreign][clause-3]") {
   fake_backend host(1);
   const auto nothing = std::make_shared<fake_object>();
-  const auto read =
-      read_with(future<void>{make_ready<void>(1)}, {attach_object(nothing)});
+  const auto read = read_with(future<void>{make_ready<void>(1)}, {attach_object(nothing)});
   CHECK_FALSE(read.ready());
   CHECK(nothing->bound_as == std::vector<std::string>{"void"});
   nothing->known->settle_value();
@@ -217,9 +218,10 @@ TEST_CASE("objects whose values a function is handed are bound", "[foreign][clau
   const resolved<int> single =
       read_stored_with(resolved<int>{make_ready<int>(1, 1)}, {attach_value(one)});
   CHECK(value_of<int>(*single.object) == 7);
-  const auto list = read_stored_with(
-      gathered<int>{{make_ready<int>(1, 1), make_ready<int>(1, 2)}},
-      {attach_value(one), mobula::attachment{value_attachment, to_attachment(make_ready<int>(1, 8))}});
+  const mobula::attachment of_this_process{value_attachment, to_attachment(make_ready<int>(1, 8))};
+  const auto list =
+      read_stored_with(gathered<int>{{make_ready<int>(1, 1), make_ready<int>(1, 2)}},
+                       {attach_value(one), of_this_process});
   REQUIRE(list.objects.size() == 2);
   CHECK(list.objects[0] == single.object);
   CHECK(value_of<int>(*list.objects[1]) == 8);

@@ -27,9 +27,9 @@ class promise_state;
 /// takes its value over.
 struct object_maker {
   const std::type_info* type = nullptr;  ///< of the value
-  /// With one handle, and a producer, who owes the outcome. A backend that wants to hear of the last
-  /// handle before the outcome is there ends that at once (`end_producing`), and settles the record
-  /// only while it has a handle itself.
+  /// With one handle, and a producer, who owes the outcome. A backend that wants to hear of the
+  /// last handle before the outcome is there ends that at once (`end_producing`), and settles the
+  /// record only while it has a handle itself.
   record_ptr (*make_pending)(std::uint32_t epoch) = nullptr;
 };
 
@@ -37,15 +37,16 @@ struct object_maker {
 /// and is called on the thread that reads the message.
 struct foreign_object {
   virtual ~foreign_object() = default;
-  /// The record of this process for the object, of the maker's type; under `foreign_value_attachment`
-  /// it has a value, and `record::private_copy` where the reader may take that.
+  /// The record of this process for the object, of the maker's type. Under
+  /// `foreign_value_attachment` it has a value, and `record::private_copy` where nobody else, not
+  /// even another attachment, is given the record.
   virtual record_ptr bind(const object_maker& of) = 0;
 };
 
 struct foreign_actor {
   virtual ~foreign_actor() = default;
-  /// `type` is the class that the reader expects. The same state for the same actor each time, since
-  /// handles are compared by it.
+  /// `type` is the class that the reader expects. The same state for the same actor each time,
+  /// since handles are compared by it.
   virtual actor_ptr bind(const std::type_info& type) = 0;
 };
 

@@ -19,8 +19,9 @@ struct buffer {
 };
 
 /// A handle (a future, an actor) inside a value. It is carried as it is, so it means something only
-/// inside the process that wrote it; `kind` is chosen by the storey that specialises the serialiser
-/// and says what `handle` points to.
+/// inside the process that wrote it: what carries messages between processes puts another in its
+/// place. `kind` is chosen by the storey that specialises the serialiser and says what `handle`
+/// points to.
 struct attachment {
   std::uint32_t kind = 0;
   std::shared_ptr<void> handle;

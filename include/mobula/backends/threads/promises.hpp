@@ -13,9 +13,9 @@
 
 namespace mobula::detail {
 
-/// Invariant: an open promise is in the list with a pin. Whoever claims its record (`record::claim`)
-/// settles it and ends its producer's part. Thread safety: all members but the last two, which are
-/// for the thread that ends the runtime.
+/// Invariant: an open promise is in the list with a pin. Whoever claims its record settles it and
+/// ends its producer's part. Thread safety: all members but the last two, which are for the thread
+/// that ends the runtime.
 class promise_list {
  public:
   void open(record& one) {
