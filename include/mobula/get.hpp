@@ -88,17 +88,23 @@ T copy_value(const record& of) {
   return value_of<T>(of);
 }
 
-/// The value, moved out where nobody else holds the object.
+/// Throws where the value can be neither moved out nor copied. Before anything is moved.
 template <class T>
-T take_or_copy(record& of) {
-  if (of.sole_handle()) return std::move(value_of<T>(of));
-  if constexpr (std::is_copy_constructible_v<T>) {
-    return static_cast<const T&>(value_of<T>(of));
-  } else {
+void check_takeable(const record& of) {
+  if constexpr (!std::is_copy_constructible_v<T>) {
+    if (of.sole_handle()) return;
     throw std::logic_error(
         "get: the value can't be copied and other futures or a promise refer to it, so it can't be "
         "moved out");
   }
+}
+/// The value, moved out where nobody else holds the object. After `check_takeable`.
+template <class T>
+T take_or_copy(record& of) {
+  if constexpr (std::is_copy_constructible_v<T>) {
+    if (!of.sole_handle()) return static_cast<const T&>(value_of<T>(of));
+  }
+  return std::move(value_of<T>(of));
 }
 
 template <class T>
@@ -159,9 +165,7 @@ T get(future<T>&& of, mobula::duration timeout = mobula::duration::none()) {
       future<T>& one;
       ~emptied() { one = future<T>{}; }
     };
-    if constexpr (!std::is_copy_constructible_v<T>) {
-      if (!state.sole_handle()) return detail::take_or_copy<T>(state);  // throws, and loses nothing
-    }
+    detail::check_takeable<T>(state);
     const emptied at_the_end{of};
     return detail::take_or_copy<T>(state);
   }
@@ -180,7 +184,9 @@ auto get(std::initializer_list<future<T>> futures,
   return detail::get_all<T>(std::span<const future<T>>(futures.begin(), futures.size()), timeout);
 }
 
-/// Moves the values out where no other futures refer to them. The list is empty afterwards.
+/// Moves the values out where no other futures refer to them. Where one that can't be copied is
+/// shared, or listed twice, it is `std::logic_error` and nothing is moved. The list is empty
+/// afterwards, unless it throws.
 template <class T>
 auto get(std::vector<future<T>>&& futures, mobula::duration timeout = mobula::duration::none()) {
   const std::vector<detail::record*> states = detail::states_of<T>(futures);
@@ -188,6 +194,7 @@ auto get(std::vector<future<T>>&& futures, mobula::duration timeout = mobula::du
   if constexpr (std::is_void_v<T>) {
     futures.clear();
   } else {
+    for (const detail::record* one : states) detail::check_takeable<T>(*one);
     std::vector<T> values;
     values.reserve(states.size());
     for (detail::record* one : states) values.push_back(detail::take_or_copy<T>(*one));

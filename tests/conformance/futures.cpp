@@ -111,6 +111,20 @@ TEST_CASE("get moves out of a sole future and copies from a shared one", "[futur
   CHECK_FALSE(two.valid());
 }
 
+TEST_CASE("get of a list that moves out all or nothing loses no value", "[futures][clause-3]") {
+  test_runtime runtime;
+  const auto made = [](int n) { return put(std::make_unique<int>(n)); };
+  std::vector<future<std::unique_ptr<int>>> all{made(1), made(2)};
+  all.push_back(all.back());
+  CHECK_THROWS_AS(get(std::move(all)), std::logic_error);
+  REQUIRE(all.size() == 3);
+  CHECK(*get(all[0]) == 1);
+  all.pop_back();
+  const std::vector<std::unique_ptr<int>> values = get(std::move(all));
+  CHECK(*values[0] + *values[1] == 3);
+  CHECK(all.empty());
+}
+
 TEST_CASE("a timeout of any duration throws timeout_error, and a later get succeeds",
           "[futures][clause-7]") {
   test_runtime runtime;
