@@ -43,11 +43,11 @@ inline constexpr std::array<backend_name, 5> backend_names{{{"threads", true},
     if (name != wanted) continue;
     const std::string header = "<mobula/backends/" + wanted + ".hpp>";
     throw std::invalid_argument(
-        "backend '" + wanted + "' is not in this program: " +
+        "backend " + detail::quoted(wanted) + " is not in this program: " +
         (exists ? "include " + header + " next to main"
                 : "it comes with " + header + ", which this version of Mobula does not have yet"));
   }
-  throw std::invalid_argument("backend '" + wanted + "' does not exist" +
+  throw std::invalid_argument("backend " + detail::quoted(wanted) + " does not exist" +
                               did_you_mean(wanted, known));
 }
 

@@ -157,7 +157,10 @@ TEST_CASE("a backend that is not included or does not exist is an error that hel
                       ContainsSubstring("<mobula/backends/" + name + ".hpp>"));
   }
   CHECK_THROWS_WITH(mobula::runtime{mobula::runtime_options{.backend = "thread"}},
-                    ContainsSubstring("'thread'") && ContainsSubstring("threads"));
+                    ContainsSubstring("\"thread\"") && ContainsSubstring("threads"));
+  // What a text says does not end where C would end it.
+  CHECK_THROWS_WITH(mobula::runtime{mobula::runtime_options{.backend = std::string("a\0b", 3)}},
+                    "backend \"a\\x00b\" does not exist");
   CHECK_THROWS_AS(mobula::runtime{mobula::runtime_options{.backend = "zzz"}},
                   std::invalid_argument);
 }
