@@ -273,17 +273,33 @@ TEST_CASE("an unknown flag is named with the near miss", "[config][clause-16][cl
   refuse({"--mobula-bakend=x"}, "unknown flag --mobula-bakend (did you mean --mobula-backend?)");
   refuse({"a", "--mobula-cpu", "2"}, "unknown flag --mobula-cpu (did you mean --mobula-cpus?)");
   refuse({"--mobula-namespace=x"}, "did you mean --mobula-name-space?");
-  refuse({"--mobula-xyzzy"}, "unknown flag --mobula-xyzzy");
+  refuse({"--mobula-xyzzy"}, "unknown flag --mobula-xyzzy (--mobula-help lists them)");
   refuse({"--mobula-"}, "unknown flag --mobula-");
   program secret({"--mobula-secret=hunter2"});
   CHECK_THROWS_WITH(secret.start(), !ContainsSubstring("hunter2"));
+}
+
+TEST_CASE("--mobula-help is answered with all flags", "[config][clause-51]") {
+  program asks({"--mobula-help"});
+  CHECK_THROWS_AS(asks.start(), std::invalid_argument);
+  for (const detail::setting& each : detail::settings()) {
+    CHECK_THROWS_WITH(asks.start(), ContainsSubstring("\n  --mobula-" + std::string(each.name)));
+  }
+  CHECK_THROWS_WITH(asks.start(), ContainsSubstring("\n  --mobula-cpus=...\n"));
+}
+
+TEST_CASE("a field without a flag is said to be set in the program", "[config][clause-51]") {
+  const std::string reason = ": that is set in the program, in its runtime_options";
+  refuse({"--mobula-resources=a"}, "unknown flag --mobula-resources" + reason);
+  refuse({"--mobula-simulation-nodes", "3"}, "unknown flag --mobula-simulation-nodes" + reason);
+  refuse_variable("MOBULA_LABELS", "a", "unknown variable MOBULA_LABELS" + reason);
 }
 
 TEST_CASE("an unknown variable is named with the near miss", "[config][clause-16][clause-51]") {
   refuse_variable("MOBULA_BAKEND", "x",
                   "unknown variable MOBULA_BAKEND (did you mean MOBULA_BACKEND?)");
   refuse_variable("MOBULA_backend", "x", "did you mean MOBULA_BACKEND?");
-  refuse_variable("MOBULA_XYZZY", "", "unknown variable MOBULA_XYZZY");
+  refuse_variable("MOBULA_XYZZY", "", "unknown variable MOBULA_XYZZY (--mobula-help");
   program secret({}, {{"MOBULA_SECRET", "hunter2"}});
   CHECK_THROWS_WITH(secret.start(), !ContainsSubstring("hunter2"));
 }

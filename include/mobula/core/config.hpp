@@ -180,6 +180,31 @@ inline std::vector<std::string_view> setting_names() {
   return names;
 }
 
+/// All flags, one a line. What `--mobula-help` is answered with.
+inline std::string list_of_flags() {
+  std::string list =
+      "--mobula-help: these are Mobula's flags; each is a variable too, as MOBULA_CPUS";
+  for (const setting& each : settings()) {
+    list.append("\n  --mobula-").append(each.name).append(each.is_switch ? "[=...]" : "=...");
+  }
+  return list;
+}
+
+/// What to do about a flag or variable that there is not, to be put at the message's end.
+/// `spelled(name)` is how a setting's name is written there.
+template <class Spell>
+std::string instead_of(std::string_view unknown, Spell spelled) {
+  constexpr std::string_view in_the_program_only[] = {
+      "resources",         "labels",           "environment", "environment-variables",
+      "environment-files", "simulation-nodes", "simulation"};
+  for (const std::string_view field : in_the_program_only) {
+    if (field == unknown) return ": that is set in the program, in its runtime_options";
+  }
+  const std::string nearest = near_miss(unknown, setting_names());
+  if (nearest.empty()) return " (--mobula-help lists them)";
+  return " (did you mean " + spelled(nearest) + "?)";
+}
+
 /// By setting's name; the last of equals.
 using flag_values = std::map<std::string, std::string, std::less<>>;
 
@@ -240,9 +265,13 @@ inline split_arguments split(std::span<char* const> arguments) {
     }
     const std::string name = flag.substr(prefix.size());
     const setting* const found = find_setting(name);
+    if (name == "help") throw std::invalid_argument(list_of_flags());
     if (found == nullptr) {
-      throw std::invalid_argument("unknown flag " + flag +
-                                  did_you_mean(name, setting_names(), prefix));
+      throw std::invalid_argument(
+          "unknown flag " + flag +
+          instead_of(name, [&](std::string_view nearest) {
+            return std::string(prefix).append(nearest);
+          }));
     }
     std::string value;
     if (equals < argument.size()) {
@@ -292,10 +321,8 @@ inline void apply_variables(runtime_options& options, const char* const* variabl
     if (found == all.end()) {
       std::string as_setting = lower_case(name.substr(prefix.size()));
       std::replace(as_setting.begin(), as_setting.end(), '_', '-');
-      const std::string nearest = near_miss(as_setting, setting_names());
-      throw std::invalid_argument(
-          "unknown variable " + std::string(name) +
-          (nearest.empty() ? "" : " (did you mean " + variable_name(nearest) + "?)"));
+      throw std::invalid_argument("unknown variable " + std::string(name) +
+                                  instead_of(as_setting, variable_name));
     }
     if (!value.empty()) found->apply(options, name, value);
   }
