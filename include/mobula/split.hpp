@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "mobula/backend/backend.hpp"
+#include "mobula/backend/task.hpp"
 #include "mobula/core/body_failure.hpp"
 #include "mobula/detail/value_record.hpp"
 #include "mobula/future.hpp"
@@ -19,6 +21,19 @@
 namespace mobula {
 
 namespace detail {
+
+/// To be called in a `catch` block: `split of task "f" failed on node n ...`.
+inline failure_ptr failure_of_split(const record& whole) {
+  std::string task_name;
+  std::string subject = "split";
+  if (whole.kind == task_record) {
+    task_name = static_cast<const task&>(whole).name();
+    subject += " of task \"" + task_name + "\"";
+  }
+  const backend* const host = the_runtime.host.load(std::memory_order_acquire);
+  return failure_of_current_exception(subject, task_name.empty() ? "split" : std::move(task_name),
+                                      host == nullptr ? std::string{} : host->this_node().name);
+}
 
 /// Waits for the whole and then makes the parts, on the thread that settles the whole.
 template <class Whole, class Fill>
@@ -36,7 +51,7 @@ struct splitter {
       try {
         self->fill(value_of<Whole>(*self->whole), self->whole->sole_handle(), self->parts, made);
       } catch (...) {
-        why = failure_of_current_exception("split", "split", "");
+        why = failure_of_split(*self->whole);
       }
     }
     for (std::size_t i = 0; i < self->parts.size(); ++i) {

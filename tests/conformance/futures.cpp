@@ -391,7 +391,8 @@ TEST_CASE("split gives a future for each element of a vector, each its own objec
 
 TEST_CASE("split with the wrong number fails all with both numbers", "[futures][clause-11]") {
   test_runtime runtime;
-  const auto parts = mobula::split(async([] { return std::vector{1, 2, 3}; }), 17);
+  const auto three = async({.name = "three"}, [] { return std::vector{1, 2, 3}; });
+  const auto parts = mobula::split(three, 17);
   REQUIRE(parts.size() == 17);
   for (const future<int>& one : parts) {
     try {
@@ -401,6 +402,9 @@ TEST_CASE("split with the wrong number fails all with both numbers", "[futures][
       const std::string what = error.what();
       CHECK(what.find('3') != what.npos);
       CHECK(what.find("17") != what.npos);
+      CHECK(what.find("split of task \"three\" failed on node ") == 0);
+      CHECK(error.task() == "three");
+      CHECK(error.node() == mobula::this_node::name());
     }
   }
   CHECK_THROWS_AS(get(mobula::split(put(std::vector{1, 2}), 0 + 1)[0]), mobula::task_error);
