@@ -707,6 +707,45 @@ TEST_CASE("exit unwinds its call, destroys the actor and fails what is queued",
   CHECK(book.begun.value() == book.ended.value());
 }
 
+TEST_CASE("the error of a dead actor says who killed it", "[actors][clause-24]") {
+  test_runtime runtime;
+  const log_book book;
+  const auto killed = [&](const actor<worker>& one) {
+    book.gone.wait_for(1);
+    book.gone.set(0);
+    CHECK_THROWS_AS(get(one.call<&worker::work>(1)), actor_died_error);
+    try {
+      get(one.call<&worker::work>(1));
+    } catch (const actor_died_error& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  const mobula::actor_options victim{.name = "victim"};
+  const std::string died = "actor \"victim\" died: killed by ";
+  actor<worker> one = spawn<worker>(victim, book);
+  get(one.call<&worker::work>(1));
+  kill(one);
+  CHECK(killed(one) == died + "its owner");
+
+  one = spawn<worker>(victim, book);
+  CHECK_THROWS_AS(get(one.call<&worker::kill_self>()), actor_died_error);
+  CHECK(killed(one) == died + "itself");
+
+  one = spawn<worker>(victim, book);
+  get(one.call<&worker::work>(1));
+  get(mobula::async({.name = "hunter"}, [](const actor<worker>& which) { kill(which); }, one));
+  CHECK(killed(one) == died + "task \"hunter\"");
+
+  one = spawn<worker>(victim, book);
+  get(one.call<&worker::work>(1));
+  struct assassin {
+    void strike(actor<worker> which) { kill(which); }
+  };
+  get(spawn<assassin>({.name = "brutus"}).call<&assassin::strike>(one));
+  CHECK(killed(one) == died + "actor \"brutus\"");
+}
+
 TEST_CASE("an actor may kill and stop itself", "[actors][clause-26]") {
   test_runtime runtime;
   const log_book book;

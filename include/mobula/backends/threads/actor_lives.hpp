@@ -114,7 +114,8 @@ class actor_lives {
   }
 
   void kill(actor_cell& cell, bool restart) {
-    if (!restart || !begin_restart(cell)) die(cell, "killed by its owner");
+    const std::string why = "killed by " + killer_of(cell);
+    if (!restart || !begin_restart(cell, why)) die(cell, why);
   }
 
   /// Runs what is queued, then ends it. `done` is settled when the destructor has run.
@@ -389,8 +390,18 @@ class actor_lives {
     done.end_producing();
   }
 
+  /// Whose body calls `kill` on this thread; outside of bodies it is the driver, who owns the
+  /// actor.
+  static std::string killer_of(const actor_cell& cell) {
+    if (frame::current == nullptr) return "its owner";
+    const task& by = frame::current->running();
+    if (by.actor == &cell) return "itself";
+    if (by.actor != nullptr) return "actor \"" + by.actor->label() + "\"";
+    return body_runner::subject(by);
+  }
+
   /// Every call takes one life away, be it begun or not. False where none is left.
-  bool begin_restart(actor_cell& cell) {
+  bool begin_restart(actor_cell& cell, const std::string& why) {
     std::vector<task*> lost;      // with a pin each
     std::vector<task*> repeated;  // with a pin each
     task* constructor = nullptr;  // with a pin
@@ -429,7 +440,7 @@ class actor_lives {
     cell.lock.unlock();
     if (!lost.empty()) {
       const failure_ptr cause = failure_ptr::make(actor_unavailable_error(
-          "actor \"" + cell.label() + "\" is being restarted: it was killed by its owner"));
+          "actor \"" + cell.label() + "\" is being restarted: it was " + why));
       for (task* const one : lost) {
         end_call(*one, cause);
         one->unpin();
