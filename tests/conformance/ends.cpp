@@ -3,13 +3,18 @@
 // each state and leave the scope. What hangs is stopped by CTest; what leaks is found by
 // AddressSanitizer.
 
+#include <array>
+#include <atomic>
 #include <chrono>
+#include <fstream>
 #include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
+
+#include <unistd.h>
 
 #include "conformance/support.hpp"
 
@@ -35,6 +40,15 @@ struct counted {
 };
 
 using steady = std::chrono::steady_clock;
+
+/// Whether the system has put that thread of this process to sleep.
+bool is_asleep(pid_t thread) {
+  std::ifstream file("/proc/self/task/" + std::to_string(thread) + "/stat");
+  std::string line;
+  std::getline(file, line);
+  const std::size_t name_end = line.rfind(')');  // "tid (name) state ..."
+  return name_end != std::string::npos && line.compare(name_end, 3, ") S") == 0;
+}
 
 }  // namespace
 
@@ -165,15 +179,15 @@ TEST_CASE("a foreign thread that is blocked in get at the end throws logic_error
   NEEDS("foreign-threads");
   for (int round = 0; round < 20; ++round) {
     std::vector<std::thread> threads;
-    const tally waiting;
+    std::array<std::atomic<pid_t>, 4> waiting{};
     const tally thrown;
     std::optional<promise<int>> never;  // outlives the runtime, so that it isn't broken before
     {
       test_runtime runtime;
       const future<int> one = never.emplace().get_future();
       for (int i = 0; i < 4; ++i) {
-        threads.emplace_back([=] {
-          waiting.add();
+        threads.emplace_back([=, &waiting] {
+          waiting[i] = ::gettid();
           try {
             if (i == 0) get(one);
             if (i == 1) get(std::vector{one, one});
@@ -184,10 +198,10 @@ TEST_CASE("a foreign thread that is blocked in get at the end throws logic_error
           }
         });
       }
-      waiting.wait_for(4);
-      if (round % 2 == 0) std::this_thread::yield();
-      // Let them block: a call that begins after the end would be misuse of another kind.
-      mobula::sleep_for(5ms);
+      // A call that begins after the end would be misuse of another kind.
+      for (const std::atomic<pid_t>& one : waiting) {
+        wait_until([&] { return one != 0 && is_asleep(one); }, "a thread to block");
+      }
     }
     for (std::thread& one : threads) one.join();
     CHECK(thrown.value() == 4);
