@@ -325,27 +325,46 @@ TEST_CASE("a chain that runs while the runtime ends is cut anywhere", "[ends][cl
 
 namespace {
 
-void deaf(event began, event go) {
-  began.set();
+void deaf(tally began, event go) {
+  began.add();
   go.wait();
 }
+struct deaf_actor {
+  deaf_actor() = default;
+  deaf_actor(tally began, event go) { deaf(began, go); }
+  void listen(tally began, event go) { deaf(began, go); }
+};
 
 }  // namespace
 
 TEST_CASE("a deaf body is waited for, and named in a warning after the grace",
           "[ends][clause-55]") {
   NEEDS("deaf-bodies");
-  const event began;
+  const tally began;
   const event go;
   captured_errors errors;
   std::thread later;
   {
-    test_runtime runtime{{.shutdown_grace = 1ms}};
+    test_runtime runtime{{.cpus = 4, .shutdown_grace = 1ms}};
     static_cast<void>(async<deaf>(began, go));
-    began.wait();
+    static_cast<void>(async<deaf>({.name = "stone"}, began, go));
+    // One inside another is named as itself: a body that runs for a get of a named one's.
+    static_cast<void>(async(
+        {.name = "outer"},
+        [](tally mark, event end) {
+          try {
+            get(async<deaf>({.name = "inner"}, mark, end));
+          } catch (const mobula::error&) {
+          }
+        },
+        began, go));
+    const auto mute = mobula::spawn<deaf_actor>({.name = "mute"});
+    mute.post<&deaf_actor::listen>(began, go);
+    const auto unborn = mobula::spawn<deaf_actor>({.name = "unborn"}, began, go);
+    began.wait_for(5);
     later = std::thread([&] {
       try {
-        wait_until([&] { return count_of(errors.so_far(), "deaf' still runs") == 1; });
+        wait_until([&] { return count_of(errors.so_far(), " still runs") >= 5; });
       } catch (const std::runtime_error&) {  // in vain, which is checked below
       }
       go.set();
@@ -354,8 +373,13 @@ TEST_CASE("a deaf body is waited for, and named in a warning after the grace",
   CHECK(go.is_set());
   later.join();
   const std::string warnings = errors.text();
-  CHECK(count_of(warnings, "the runtime ends and '") == 1);
-  CHECK(count_of(warnings, "deaf' still runs: it does not look at its stop token") == 1);
+  CAPTURE(warnings);
+  CHECK(count_of(warnings, "the runtime ends and ") == count_of(warnings, "still runs: it does"));
+  CHECK(count_of(warnings, "deaf\" still runs: it does not look at its stop token") == 1);
+  CHECK(count_of(warnings, "task \"stone\" still runs") == 1);
+  CHECK(count_of(warnings, "task \"inner\" still runs") == 1);
+  CHECK(count_of(warnings, "actor \"mute\", call \"") == 1);
+  CHECK(count_of(warnings, "actor \"unborn\" still runs") == 1);
 }
 
 TEST_CASE("the end of a scope by an exception ends the runtime too", "[ends][clause-55]") {

@@ -321,7 +321,7 @@ class actor_calls {
   /// False where the call went back to its queue, for the next life.
   bool run_call(worker_slot& me, actor_cell& cell, call_group& group, task& one,
                 call_runner& self) noexcept {
-    const pool::body_mark mark(me, one.function);
+    const pool::body_mark mark(me, one);
     frame mine(one);
     mine.restarted = cell.restarted;
     one.frame.store(&mine, std::memory_order_seq_cst);

@@ -47,6 +47,22 @@ class actor_list {
     }
     return all;
   }
+  /// The calls that run, in dead ones too, with a pin each for the caller.
+  [[nodiscard]] std::vector<task*> running_calls() const {
+    std::vector<task*> all;
+    const std::lock_guard lock{mutex_};
+    for (actor_cell* at = first_; at != nullptr; at = at->next) {
+      const std::lock_guard quick{at->lock};
+      at->for_each_group([&](call_group& group) {
+        for (call_runner* runner = group.runners; runner != nullptr; runner = runner->next) {
+          if (runner->current == nullptr) continue;
+          runner->current->pin();
+          all.push_back(runner->current);
+        }
+      });
+    }
+    return all;
+  }
 
  private:
   mutable std::mutex mutex_;

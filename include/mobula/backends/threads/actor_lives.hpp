@@ -91,7 +91,7 @@ class actor_lives {
     body_end end;
     void* instance = nullptr;
     {
-      const pool::body_mark mark(me, one.function);
+      const pool::body_mark mark(me, one);
       frame mine(one);
       // Whoever finds `constructing` set finds the frame too.
       one.frame.store(&mine, std::memory_order_seq_cst);
@@ -263,6 +263,7 @@ class actor_lives {
     }
   }
   [[nodiscard]] bool none_left() const { return list_.empty(); }
+  [[nodiscard]] std::vector<task*> running_calls() const { return list_.running_calls(); }
 
   // For the calls.
 
@@ -461,7 +462,7 @@ class actor_lives {
   void destroy_instance(actor_cell& cell) noexcept {
     if (cell.instance == nullptr) return;
     task& constructor = *cell.constructor;
-    const pool::body_mark mark(pool_.my_slot(), constructor.function);
+    const pool::body_mark mark(pool_.my_slot(), constructor);
     frame mine(constructor);
     mine.restarted = cell.restarted;
     constructor.function->destroy_instance(std::exchange(cell.instance, nullptr));

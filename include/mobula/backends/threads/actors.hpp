@@ -4,6 +4,7 @@
 
 #include <string>
 #include <typeinfo>
+#include <vector>
 
 #include "mobula/backends/threads/actor_calls.hpp"
 #include "mobula/backends/threads/actor_lives.hpp"
@@ -35,6 +36,8 @@ class actor_house {
   bool help(worker_slot& me, task& of) noexcept { return calls_.help(me, of); }
 
   void end_all() { lives_.end_all(); }
+  /// With a pin each for the caller.
+  [[nodiscard]] std::vector<task*> running_calls() const { return lives_.running_calls(); }
   [[nodiscard]] bool none_left() const { return lives_.none_left(); }
 
  private:

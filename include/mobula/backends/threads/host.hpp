@@ -162,7 +162,8 @@ class threads_host final : public backend, private pool_client, private actor_cl
     bool warned = false;
     for (;;) {
       end_everything();
-      if (pool_.busy([](const function_entry&) {}) == 0 && actors_.none_left()) break;
+      const std::uint32_t busy = pool_.busy([](const function_entry&, const std::string&) {});
+      if (busy == 0 && actors_.none_left()) break;
       if (!warned && clock::now() >= grace_end) {
         warned = true;
         warn_of_deaf_bodies();
@@ -189,7 +190,7 @@ class threads_host final : public backend, private pool_client, private actor_cl
       never_run(me, one, pins);
       return;
     }
-    const pool::body_mark mark(me, one.function);
+    const pool::body_mark mark(me, one);
     frame mine(one);
     one.frame.store(&mine, std::memory_order_release);
     body_end end;
@@ -412,13 +413,21 @@ class threads_host final : public backend, private pool_client, private actor_cl
     promises_.end_all(runtime_ended());
   }
   void warn_of_deaf_bodies() noexcept {
-    pool_.busy([](const function_entry& what) {
-      std::fprintf(
-          stderr,
-          "mobula: the runtime ends and '%s' still runs: it does not look at its stop token; "
-          "waiting for it\n",
-          readable_name(what).c_str());
+    const auto warn = [](const std::string& subject) {
+      std::fprintf(stderr,
+                   "mobula: the runtime ends and %s still runs: it does not look at its stop "
+                   "token; waiting for it\n",
+                   subject.c_str());
+    };
+    pool_.busy([&](const function_entry& what, const std::string& name) {
+      // Actors know their calls themselves.
+      if (what.kind == function_kind::task) warn("task \"" + name + "\"");
+      if (what.kind == function_kind::constructor) warn("actor \"" + name + "\"");
     });
+    for (task* const call : actors_.running_calls()) {
+      warn(body_runner::subject(*call));
+      call->unpin();
+    }
   }
   void report_post_failures() noexcept {
     const std::lock_guard lock{log_mutex_};

@@ -7,6 +7,8 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -119,8 +121,8 @@ class pool {
     queues_.drain(visit_task, visit_group);
     after_give();
   }
-  /// How many bodies run, and threads outside of bodies wait here. `visit(const function_entry&)`
-  /// for one body of each thread.
+  /// How many bodies run, and threads outside of bodies wait here. `visit(const function_entry&,
+  /// const std::string& name)` for one body of each thread.
   template <class Visit>
   std::uint32_t busy(Visit visit) {
     std::uint32_t count = waiting_outside_.load(std::memory_order_seq_cst);
@@ -128,7 +130,7 @@ class pool {
       const std::uint32_t bodies = one.bodies.load(std::memory_order_seq_cst);
       count += bodies;
       const function_entry* const what = one.running.load(std::memory_order_relaxed);
-      if (bodies != 0 && what != nullptr) visit(*what);
+      if (bodies != 0 && what != nullptr) visit(*what, name_of(one, *what));
     });
     return count;
   }
@@ -181,25 +183,49 @@ class pool {
   /// A thread begins or ends a body. For `run_task` and `run_calls`.
   class body_mark {
    public:
-    body_mark(worker_slot& me, const function_entry* what) noexcept
-        : me_(me), before_(me.running.load(std::memory_order_relaxed)) {
-      me_.running.store(what, std::memory_order_relaxed);
+    body_mark(worker_slot& me, const task& what) noexcept
+        : me_(me),
+          before_(me.running.load(std::memory_order_relaxed)),
+          name_before_(me.running_name) {
+      me_.running.store(what.function, std::memory_order_relaxed);
+      // Copied, for only few have one, and the task may be gone before this is.
+      if (what.wishes && !what.wishes->name.empty()) {
+        name_ = what.wishes->name;
+      } else if (what.function->kind == function_kind::constructor) {
+        name_ = what.actor->name();
+      }
+      if (!name_.empty() || name_before_ != nullptr) rename(name_.empty() ? nullptr : &name_);
       me_.bodies.store(me_.bodies.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
       me_.taken.store(me_.taken.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     }
     body_mark(const body_mark&) = delete;
     body_mark& operator=(const body_mark&) = delete;
     ~body_mark() {
+      if (me_.running_name != name_before_) rename(name_before_);
       me_.running.store(before_, std::memory_order_relaxed);
       me_.bodies.store(me_.bodies.load(std::memory_order_relaxed) - 1, std::memory_order_release);
     }
 
    private:
+    void rename(const std::string* name) noexcept {
+      const std::lock_guard held{me_.name_lock};
+      me_.running_name = name;
+    }
     worker_slot& me_;
     const function_entry* before_;
+    const std::string* name_before_;
+    std::string name_;
   };
 
  private:
+  static std::string name_of(worker_slot& one, const function_entry& what) {
+    {
+      const std::lock_guard held{one.name_lock};
+      if (one.running_name != nullptr) return *one.running_name;
+    }
+    return readable_name(what);
+  }
+
   // Helping.
 
   /// Runs `wanted` here, or what it waits for, as long as that can be done here and now.

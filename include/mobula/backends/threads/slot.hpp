@@ -7,12 +7,14 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include <pthread.h>
 
 #include "mobula/backend/task.hpp"
 #include "mobula/backends/threads/deque.hpp"
 #include "mobula/backends/threads/parker.hpp"
+#include "mobula/core/spin_lock.hpp"
 
 namespace mobula::detail {
 
@@ -47,6 +49,10 @@ struct worker_slot {
   /// Steps that the thread keeps between bodies: nobody's, though not free.
   std::atomic<std::int64_t> idle_cpu{0};
   std::atomic<const function_entry*> running{nullptr};  ///< the innermost body's function
+  /// What the innermost body is called, where that is not its function's name. Changed by the
+  /// slot's thread only, and under the lock; read by others under it.
+  const std::string* running_name = nullptr;
+  spin_lock name_lock;
   std::atomic<std::uint32_t> bodies{0};                 ///< on the thread's stack
   std::atomic<std::uint32_t> taken{0};                  ///< how many works it began; for the watch
   /// When the innermost body blocked, as a number that grows; 0: it runs.
