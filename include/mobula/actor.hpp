@@ -62,7 +62,10 @@ auto submit_member(const actor_ptr& to, const char* name, bool post, Prepare pre
 /// An actor that runs one call at a time and waits in it for another call of itself waits for ever,
 /// as with a mutex that is locked twice: give that `get` a timeout, or the actor a
 /// `.max_concurrency`. The destructor of an `A` runs by itself, in nobody's call, and may wait for
-/// others; what it waits for may fail, at the latest when the runtime ends, so it has to catch.
+/// others; what it waits for may fail, at the latest when the runtime ends, so it has to catch: a
+/// destructor that throws ends the program, as anywhere in C++. The actor's name is free when the
+/// destructor has run, which is a moment after the last handle went; `kill` and `this_actor::exit`
+/// free it at once.
 ///
 ///   mobula::actor<counter> hits = mobula::spawn<counter>(100);
 ///   int now = mobula::get(hits.call<&counter::increment>(5));

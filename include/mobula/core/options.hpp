@@ -154,7 +154,8 @@ struct actor_options {
   bool capture_children = false;
   /// Further lives. -1: without end.
   int max_restarts = 0;
-  /// Further attempts of each call that was lost with a life. -1: without end.
+  /// Further attempts of each call that was lost with a life, or threw what its `retry_on` names.
+  /// -1: without end.
   int max_task_retries = 0;
   /// Calls that may overlap. 0: 1, and 1 000 for calls of members that return `task<T>`.
   int max_concurrency = 0;
@@ -173,6 +174,8 @@ struct call_options {
   std::string concurrency_group{};
   /// -1: without end. Default: the actor's.
   std::optional<int> max_task_retries{};
+  /// Exceptions worth an attempt. They share the budget of `max_task_retries`, which is 0 unless
+  /// the actor or the call says otherwise: with 0 nothing is tried again.
   exception_filter retry_on{};
   std::vector<any_future> after{};
   std::size_t stream_buffer = 0;
