@@ -22,6 +22,7 @@
 namespace {
 
 constexpr std::size_t lines_max = 500;
+constexpr std::size_t columns_max = 100;
 
 struct layer {
   std::string prefix;
@@ -107,13 +108,27 @@ const layer* layer_of(const table& rules, const std::string& name) {
   return best;
 }
 
+// Characters of a line in UTF-8.
+std::size_t width(const std::string& line) {
+  return static_cast<std::size_t>(std::count_if(line.begin(), line.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+  }));
+}
+
 header read_header(const std::filesystem::path& path) {
   static const std::regex include_line(R"(^\s*#\s*include\s*(["<])([^">]+)[">].*)");
   header result;
   const std::vector<std::string> lines = lines_of(path);
   bool pragma = false;
   std::optional<std::string> opening;  // the first line after the pragma that says anything
+  std::size_t number = 0;
   for (const std::string& line : lines) {
+    ++number;
+    if (width(line) > columns_max) {
+      result.problems.push_back("line " + std::to_string(number) + " has " +
+                                std::to_string(width(line)) + " columns, more than " +
+                                std::to_string(columns_max));
+    }
     if (line == "#pragma once") {
       pragma = true;
     } else if (!opening && line.find_first_not_of(" \t") != std::string::npos) {

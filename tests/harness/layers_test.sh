@@ -59,6 +59,11 @@ sed -i 's/^\/\/\/ What.*/\/\/ A plain comment./' "$tree/mobula/left/a.hpp"
 check 1 'mobula/left/a.hpp: does not begin with a sentence'
 for ((i = 0; i < 498; ++i)); do echo; done >>"$tree/mobula/mobula.hpp"
 check 1 'mobula/mobula.hpp: has 502 lines, more than 500'
+wide=$(printf '—%.0s' {1..97})
+header mobula/left/a.hpp "///$wide" "/// $wide"
+check 1 'mobula/left/a.hpp: line 5 has 101 columns, more than 100'
+header mobula/left/a.hpp "///$wide"
+check 0 '0 faults'
 echo 'layer mobula/core/' >>"$table"
 check 2 'not understood: layer mobula/core/'
 

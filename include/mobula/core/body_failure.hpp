@@ -16,7 +16,8 @@
 
 namespace mobula::detail {
 
-/// Whether `thrown` is one of Mobula's own classes, so that a copy of it says all; not a class that a user derived.
+/// Whether `thrown` is one of Mobula's own classes, so that a copy of it says all; not a class that
+/// a user derived.
 inline bool is_own_error(const error& thrown) {
   if (typeid(thrown) == typeid(error)) return false;
   try {
@@ -26,9 +27,10 @@ inline bool is_own_error(const error& thrown) {
   }
 }
 
-/// To be called in a `catch` block around user code. An error of Mobula's, which came out of a `get` in the body, is
-/// passed on as it is: a consumer sees the origin's class. Anything else becomes a `task_error` with the original nested
-/// in it. `subject` says what failed, as `task "add"`; `task` and `node` are names.
+/// To be called in a `catch` block around user code. An error of Mobula's, which came out of a
+/// `get` in the body, is passed on as it is: a consumer sees the origin's class. Anything else
+/// becomes a `task_error` with the original nested in it. `subject` says what failed, as `task
+/// "add"`; `task` and `node` are names.
 inline failure_ptr failure_of_current_exception(std::string_view subject, std::string task,
                                                 std::string node) {
   try {

@@ -51,7 +51,8 @@ struct function_entry {
   /// The compiler's own words for the template's arguments; `readable_name` makes a name of it.
   const char* signature = nullptr;
   function_kind kind = function_kind::task;
-  /// Tells one function with its stored argument types from all others of the program; null: not told.
+  /// Tells one function with its stored argument types from all others of the program; null: not
+  /// told.
   const std::type_info* key = nullptr;
   /// How the argument types are sent, as a fingerprint: files of one program must agree.
   std::uint64_t scheme = 0;

@@ -49,7 +49,8 @@ class failure {
   }
 
   const error& cause() const noexcept { return *cause_; }
-  /// Throws a copy of the cause with the cause's own class, so that no two threads share one exception object.
+  /// Throws a copy of the cause with the cause's own class, so that no two threads share one
+  /// exception object.
   [[noreturn]] void raise() const {
     cause_->raise();
     __builtin_unreachable();  // a virtual call's attribute is lost on g++
@@ -116,7 +117,8 @@ struct record_type {
   /// A new ready record of the same value type, made of what `save_value` wrote. One handle, owned
   /// by the caller.
   record* (*load_value)(input&) = nullptr;
-  /// Constructs the value of `to`, a pending record of the same value type, from the value of `from`.
+  /// Constructs the value of `to`, a pending record of the same value type, from the value of
+  /// `from`.
   void (*move_value)(record& from, record& to) = nullptr;
   const std::type_info* value_type = nullptr;  ///< null: not told
 };
@@ -232,13 +234,15 @@ class record {
     }
     if ((old & handle_mask) == 0) abandon();
   }
-  /// Keeps the producer from finishing while the caller looks at it. False: it has finished, nothing is held.
+  /// Keeps the producer from finishing while the caller looks at it. False: it has finished,
+  /// nothing is held.
   [[nodiscard]] bool hold_producer() noexcept {
     if (hold() & producing) return true;
     release_producer();
     return false;
   }
-  /// Keeps everybody from claiming it while the caller looks at its arguments. False: it is claimed, nothing is held.
+  /// Keeps everybody from claiming it while the caller looks at its arguments. False: it is
+  /// claimed, nothing is held.
   [[nodiscard]] bool hold_unclaimed() noexcept {
     if (!(hold() & claimed)) return true;
     release_producer();

@@ -1,6 +1,7 @@
 #pragma once
 
-/// Memory for records: small blocks that come and go by the million, kept by the threads that use them.
+/// Memory for records: small blocks that come and go by the million, kept by the threads that use
+/// them.
 
 #include <atomic>
 #include <cstddef>
@@ -21,10 +22,11 @@
 
 namespace mobula::detail {
 
-/// Each thread keeps up to `kept_max` free blocks of each size; the surplus goes, `batch` at a time, to a list of all
-/// threads, for blocks are mostly freed by another thread than the one that made them. What exceeds that list too goes
-/// back to the allocator. Sanitizers see plain memory instead.
-/// Cost: some nanoseconds, against 20–40 for `new` and `delete`. Thread safety: all functions.
+/// Each thread keeps up to `kept_max` free blocks of each size; the surplus goes, `batch` at a
+/// time, to a list of all threads, for blocks are mostly freed by another thread than the one that
+/// made them. What exceeds that list too goes back to the allocator. Sanitizers see plain memory
+/// instead. Cost: some nanoseconds, against 20–40 for `new` and `delete`. Thread safety: all
+/// functions.
 class record_memory {
  public:
   static constexpr std::size_t size_step = 16;
@@ -121,7 +123,8 @@ class record_memory {
     if (kept_max_now_ == 0) return;
     janitor_.touch();
     shared& list = shared_list(size);
-    if (list.batches.load(std::memory_order_relaxed) == 0) return;  // a guess, looked at again under the lock
+    // A guess, looked at again under the lock.
+    if (list.batches.load(std::memory_order_relaxed) == 0) return;
     block* taken = nullptr;
     {
       const std::lock_guard held{list.lock};

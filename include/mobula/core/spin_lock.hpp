@@ -8,8 +8,8 @@
 
 namespace mobula::detail {
 
-/// Waits by spinning, and after a while by giving the processor away: the holder may have been put aside by the system.
-/// Nothing that may block, throw or call back is done under it.
+/// Waits by spinning, and after a while by giving the processor away: the holder may have been put
+/// aside by the system. Nothing that may block, throw or call back is done under it.
 class spin_lock {
  public:
   void lock() noexcept {

@@ -15,8 +15,8 @@ namespace mobula::engine {
 struct party_tag;
 struct lease_tag;
 
-/// A process that speaks the protocol: a driver, a worker, a node. Never used again once it is gone:
-/// what comes back is another party. Whoever starts processes gives the number.
+/// A process that speaks the protocol: a driver, a worker, a node. Never used again once it is
+/// gone: what comes back is another party. Whoever starts processes gives the number.
 using party = detail::basic_id<party_tag>;
 
 /// A worker lent to one requester. The node gives the number, and never the same again.

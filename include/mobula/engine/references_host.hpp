@@ -16,9 +16,9 @@ namespace mobula::engine {
 /// have returned, so that no chain is too long for a stack. (`send` may not.)
 class references_host : public outbox {
  public:
-  /// Nobody uses the key here, and nobody borrows it or is about to if it is an own one: forget what
-  /// it stands for. Called once; the key is not known any more, `tag` is what it had. For foreign
-  /// keys only where they had a tag.
+  /// Nobody uses the key here, and nobody borrows it or is about to if it is an own one: forget
+  /// what it stands for. Called once; the key is not known any more, `tag` is what it had. For
+  /// foreign keys only where they had a tag.
   virtual void unreferenced(object_key key, std::uint32_t tag) = 0;
   /// The last handle of the promise of `own` is gone. The object is still there.
   virtual void promise_unreferenced(object_key own) = 0;

@@ -44,7 +44,9 @@ class slab {
   T& operator[](slot one) noexcept { return blocks_[one / block][one % block]; }
   const T& operator[](slot one) const noexcept { return blocks_[one / block][one % block]; }
 
-  [[nodiscard]] bool holds(slot one) const noexcept { return one < used_.size() && used_[one] != 0; }
+  [[nodiscard]] bool holds(slot one) const noexcept {
+    return one < used_.size() && used_[one] != 0;
+  }
   /// How many are taken.
   [[nodiscard]] std::size_t size() const noexcept { return count_; }
   /// Calls `visit(slot, T&)` for each that is taken, in the order of their numbers. O(most ever).

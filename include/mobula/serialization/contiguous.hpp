@@ -69,7 +69,8 @@ class contiguous {
   /// Copies all of a packed T to `to`.
   void copy(T* to) const {
     static_assert(packed<T>);
-    // Empty blocks may have no address, and g++ 12 at -O3 warns of one that has a size all the same.
+    // Empty blocks may have no address, and g++ 12 at -O3 warns of one that has a size all the
+    // same.
     if (block_.data != nullptr && block_.size != 0) {
       std::memcpy(static_cast<void*>(to), block_.data, block_.size);
     }

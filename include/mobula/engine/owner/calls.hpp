@@ -1,6 +1,7 @@
 #pragma once
 
-/// Calls of actors on their way: in line behind their caller's earlier calls, or at the actor's worker.
+/// Calls of actors on their way: in line behind their caller's earlier calls, or at the actor's
+/// worker.
 
 #include <algorithm>
 #include <cstddef>
@@ -145,7 +146,8 @@ class calls {
     });
   }
   /// The directory is dead: nobody will say what becomes of its actors.
-  void directory_gone(const std::shared_ptr<const error_fields>& why, std::vector<ended_call>& out) {
+  void directory_gone(const std::shared_ptr<const error_fields>& why,
+                      std::vector<ended_call>& out) {
     actors_.for_each([&](slot which, actor& one) {
       one.state = actor_state::dead;
       one.why = why;

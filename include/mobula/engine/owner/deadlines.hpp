@@ -11,14 +11,17 @@
 
 namespace mobula::engine {
 
-/// A heap of times. What ends before its time stays in it until then; whoever pops it finds nothing.
+/// A heap of times. What ends before its time stays in it until then; whoever pops it finds
+/// nothing.
 class deadlines {
  public:
   void push(instant when, object_key what) {
     heap_.emplace_back(when, what);
     std::push_heap(heap_.begin(), heap_.end(), later);
   }
-  [[nodiscard]] instant next() const noexcept { return heap_.empty() ? never : heap_.front().first; }
+  [[nodiscard]] instant next() const noexcept {
+    return heap_.empty() ? never : heap_.front().first;
+  }
   /// Takes one out whose time has come; false: there is none.
   bool pop(instant now, object_key& what) {
     if (heap_.empty() || heap_.front().first > now) return false;

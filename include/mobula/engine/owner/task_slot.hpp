@@ -15,9 +15,9 @@
 namespace mobula::engine {
 
 ///   waiting → ready → pushed → gone, and back to ready when an attempt is lost.
-/// `waiting`: for arguments. `ready`: in its class's queue, or in its line. `pushed`: a worker has it.
-/// A task whose outcome was decided before (`decided`) while a worker has it stays `pushed` until the
-/// worker answers or dies; in any other state it goes at once.
+/// `waiting`: for arguments. `ready`: in its class's queue, or in its line. `pushed`: a worker has
+/// it. A task whose outcome was decided before (`decided`) while a worker has it stays `pushed`
+/// until the worker answers or dies; in any other state it goes at once.
 enum class task_state : std::uint8_t { waiting, ready, pushed };
 
 /// In at most one list at a time: a class's queue, a lease's unanswered pushes, an actor's calls in

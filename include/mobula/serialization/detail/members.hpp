@@ -247,23 +247,23 @@ constexpr decltype(auto) visit_members(T&, F&& f, count<0>) {
 #define MOBULA_DETAIL_BRACES_63 MOBULA_DETAIL_BRACES_62, {}
 #define MOBULA_DETAIL_BRACES_64 MOBULA_DETAIL_BRACES_63, {}
 
-// An error in a line below, "cannot decompose", means an aggregate with an anonymous union or with members in more than
-// one class: give it a mobula::serializer<T>.
-#define MOBULA_DETAIL_MEMBERS(n)                                                                     \
-  template <class T>                                                                                 \
-  inline constexpr bool braces_fit<T, n> = requires { T{MOBULA_DETAIL_BRACES_##n}; };                \
-  template <class T>                                                                                 \
-  inline constexpr bool braces_and_one_fit<T, n> =                                                   \
-      requires { T{MOBULA_DETAIL_BRACES_##n, anything<T>{}}; };                                      \
-  template <class T>                                                                                 \
-  auto members(T& value, count<n>) {                                                                 \
-    auto& [MOBULA_DETAIL_NAMES_##n] = value;                                                         \
-    return type_list<MOBULA_DETAIL_TYPES_##n>{};                                                     \
-  }                                                                                                  \
-  template <class T, class F>                                                                        \
-  constexpr decltype(auto) visit_members(T& value, F&& f, count<n>) {                                \
-    auto& [MOBULA_DETAIL_NAMES_##n] = value;                                                         \
-    return f(MOBULA_DETAIL_NAMES_##n);                                                               \
+// An error in a line below, "cannot decompose", means an aggregate with an anonymous union or with
+// members in more than one class: give it a mobula::serializer<T>.
+#define MOBULA_DETAIL_MEMBERS(n)                                                                   \
+  template <class T>                                                                               \
+  inline constexpr bool braces_fit<T, n> = requires { T{MOBULA_DETAIL_BRACES_##n}; };              \
+  template <class T>                                                                               \
+  inline constexpr bool braces_and_one_fit<T, n> =                                                 \
+      requires { T{MOBULA_DETAIL_BRACES_##n, anything<T>{}}; };                                    \
+  template <class T>                                                                               \
+  auto members(T& value, count<n>) {                                                               \
+    auto& [MOBULA_DETAIL_NAMES_##n] = value;                                                       \
+    return type_list<MOBULA_DETAIL_TYPES_##n>{};                                                   \
+  }                                                                                                \
+  template <class T, class F>                                                                      \
+  constexpr decltype(auto) visit_members(T& value, F&& f, count<n>) {                              \
+    auto& [MOBULA_DETAIL_NAMES_##n] = value;                                                       \
+    return f(MOBULA_DETAIL_NAMES_##n);                                                             \
   }
 
 MOBULA_DETAIL_MEMBERS(1)
