@@ -368,9 +368,67 @@ TEST_CASE("what must not leave the process is refused at the call that would sen
                   mobula::serialization_error);
   CHECK_THROWS_AS(get(async([] { return mobula::in_process<int*>{nullptr}; })),
                   mobula::serialization_error);
+  CHECK_THROWS_WITH(put(mobula::in_process{&mine}), ContainsSubstring("put: "));
   mobula::promise<mobula::in_process<int*>> kept;
   CHECK_THROWS_AS(kept.set_value(mobula::in_process{&mine}), mobula::serialization_error);
   CHECK(get(async([](int n) { return n; }, 1)) == 1);
+}
+
+namespace {
+struct unsendable {
+  bool on_load = false;
+};
+struct holder {
+  explicit holder(unsendable) {}
+  holder() = default;
+  unsendable make() { return {}; }
+  int take(unsendable) { return 1; }
+};
+}  // namespace
+
+template <>
+struct mobula::serializer<unsendable> {
+  static void save(const unsendable& value, output&) {
+    if (!value.on_load) throw serialization_error("it stays here");
+  }
+  static unsendable load(input&) { throw serialization_error("it came to nothing"); }
+};
+
+TEST_CASE("a value that can't be sent or read is an error that names the task or the call",
+          "[values][clause-1][clause-51]") {
+  NEEDS("serialises");
+  using Catch::Matchers::StartsWith;
+  using mobula::serialization_error;
+  test_runtime runtime;
+  const auto made = [](bool on_load) { return unsendable{on_load}; };
+  const auto take = [](unsendable) { return 1; };
+  const std::string where = " failed on node " + mobula::this_node::name() + " (process ";
+  const auto check = [](const auto& call, const std::string& begin, const std::string& end) {
+    CAPTURE(begin, end);
+    CHECK_THROWS_AS(call(), serialization_error);
+    CHECK_THROWS_WITH(call(), StartsWith(begin) && Catch::Matchers::EndsWith(end));
+  };
+  check([&] { get(async({.name = "maker"}, made, false)); }, "task \"maker\"" + where,
+        ": its result can't be sent: it stays here");
+  check([&] { get(async({.name = "maker"}, made, true)); }, "task \"maker\"" + where,
+        ": its result can't be read: it came to nothing");
+  check([&] { static_cast<void>(async({.name = "taker"}, take, unsendable{})); },
+        "task \"taker\"", ": its arguments can't be sent: it stays here");
+  check([&] { get(async({.name = "taker"}, take, unsendable{true})); }, "task \"taker\"" + where,
+        ": its arguments can't be read: it came to nothing");
+
+  check([] { static_cast<void>(mobula::spawn<holder>(unsendable{})); }, "actor \"",
+        "holder\": its arguments can't be sent: it stays here");
+  const auto one = mobula::spawn<holder>({.name = "keeper"});
+  check([&] { get(one.call<&holder::make>()); }, "actor \"keeper\", call \"",
+        ": its result can't be sent: it stays here");
+  check([&] { one.call<&holder::take>(unsendable{}); }, "actor \"keeper\", call \"",
+        ": its arguments can't be sent: it stays here");
+
+  // What comes out of a get in the body is another's, and keeps its name.
+  const future<unsendable> lost = async({.name = "maker"}, made, false);
+  check([&] { get(async([](future<unsendable> of) { get(of); }, std::vector{lost}[0])); },
+        "task \"maker\"" + where, "it stays here");
 }
 
 namespace {

@@ -93,6 +93,16 @@ inline exception_description describe_exception(const std::exception_ptr& thrown
   }
 }
 
+/// How an error of a body begins: `task "add" failed on node n (process 1)`. No node and no process
+/// where they are empty and 0.
+inline std::string failed_where(std::string_view subject, std::string_view node, int process) {
+  std::string message(subject);
+  message += " failed";
+  if (!node.empty()) message.append(" on node ").append(node);
+  if (process != 0) message.append(" (process ").append(text_of(process)).append(")");
+  return message;
+}
+
 /// To be called in a `catch` block around user code: a `task_error` that says what failed, where
 /// and why, with the current exception nested in it. `subject` is what failed, as `task "add"` or
 /// `actor "tally", call "increment"`.
@@ -100,10 +110,7 @@ inline std::exception_ptr task_error_of_current_exception(std::string_view subje
                                                           std::string task, std::string node,
                                                           int process) {
   exception_description thrown = describe_current_exception();
-  std::string message(subject);
-  message += " failed";
-  if (!node.empty()) message.append(" on node ").append(node);
-  if (process != 0) message.append(" (process ").append(text_of(process)).append(")");
+  std::string message = failed_where(subject, node, process);
   message.append(": ").append(thrown.type_name).append(": ").append(thrown.what);
   return std::make_exception_ptr(task_error_with_cause(
       message, {std::move(thrown.type_name), std::move(task), std::move(node), process}));

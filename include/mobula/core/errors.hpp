@@ -306,6 +306,14 @@ class task_error_with_cause final
       : error_class(message, std::move(origin)) {}
 };
 
+/// A call's arguments or result could not be written or read. Whoever runs the call knows its name,
+/// and puts that in front.
+class unsent_error final
+    : public error_class<unsent_error, serialization_error, error_code::serialization> {
+ public:
+  using error_class::error_class;
+};
+
 }  // namespace detail
 
 }  // namespace mobula

@@ -9,12 +9,14 @@
 #include <functional>
 #include <memory>
 #include <new>
+#include <string>
 #include <tuple>
 #include <type_traits>
 #include <typeinfo>
 #include <utility>
 
 #include "mobula/backend/backend.hpp"
+#include "mobula/core/errors.hpp"
 #include "mobula/detail/arguments.hpp"
 #include "mobula/detail/value_record.hpp"
 
@@ -149,13 +151,21 @@ class call_record<Policy, type_list<Parameters...>, Stored...> final : public ta
                  static_cast<const call_record&>(self).arguments_);
     };
     made.invoke = [](void*& instance, input& arguments, output& to) {
-      // Braces, so that the arguments are read in order.
-      std::tuple<Stored...> loaded{stored_loader<Stored>::load(arguments)...};
-      if constexpr (std::is_void_v<result>) {
-        call(loaded, instance, false);
-      } else {
-        const result value = call(loaded, instance, false);
-        serialization::save(to, value);
+      const char* what = "its arguments can't be read";
+      try {
+        // Braces, so that the arguments are read in order.
+        std::tuple<Stored...> loaded{stored_loader<Stored>::load(arguments)...};
+        what = nullptr;
+        if constexpr (std::is_void_v<result>) {
+          call(loaded, instance, false);
+        } else {
+          const result value = call(loaded, instance, false);
+          what = "its result can't be sent";
+          serialization::save(to, value);
+        }
+      } catch (const serialization_error& thrown) {
+        if (what == nullptr) throw;  // out of a `get` in the function
+        throw unsent_error(std::string{what} + ": " + thrown.what());
       }
     };
     made.load_result = [](task& self, input& from) {

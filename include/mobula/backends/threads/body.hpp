@@ -8,10 +8,13 @@
 #include <utility>
 #include <vector>
 
+#include <unistd.h>
+
 #include "mobula/backend/attachment.hpp"
 #include "mobula/backend/frame.hpp"
 #include "mobula/backend/task.hpp"
 #include "mobula/core/body_failure.hpp"
+#include "mobula/core/current_exception.hpp"
 #include "mobula/core/error_fields.hpp"
 #include "mobula/serialization/input.hpp"
 #include "mobula/serialization/message.hpp"
@@ -62,7 +65,11 @@ class body_runner {
     };
     const holding until_written{one};
     output written;
-    one.function->save_arguments(one, written);
+    try {
+      one.function->save_arguments(one, written);
+    } catch (const serialization_error& thrown) {
+      throw serialization_error(subject(one) + ": its arguments can't be sent: " + thrown.what());
+    }
     auto sent = std::make_unique<sent_arguments>();
     sent->arguments = written.take();
     one.extension = std::move(sent);
@@ -78,6 +85,10 @@ class body_runner {
       }
     } catch (const actor_exit&) {
       end.exited = true;
+    } catch (const unsent_error& thrown) {
+      end.thrown = std::current_exception();
+      end.why = failure_ptr::make(serialization_error(
+          failed_where(subject(one), node_, static_cast<int>(::getpid())) + ": " + thrown.what()));
     } catch (...) {
       end.thrown = std::current_exception();
       end.why = failure_of_current_exception(subject(one), one.name(), node_);
@@ -88,10 +99,10 @@ class body_runner {
   }
 
   static std::string subject(const task& one) {
-    if (one.actor == nullptr) return "task \"" + one.name() + "\"";
-    if (one.function->kind == function_kind::constructor) {
-      return "actor \"" + one.actor->label() + "\"";
+    if (one.function->kind == function_kind::constructor) {  // before `spawn` it has no actor
+      return "actor \"" + (one.actor != nullptr ? one.actor->label() : one.name()) + "\"";
     }
+    if (one.actor == nullptr) return "task \"" + one.name() + "\"";
     return "actor \"" + one.actor->label() + "\", call \"" + one.name() + "\"";
   }
 
@@ -109,9 +120,13 @@ class body_runner {
     output written;
     one.function->invoke(instance, read, written);
     const message result = written.take();
-    input back(result);
-    one.function->load_result(one, back);
-    back.expect_end();
+    try {
+      input back(result);
+      one.function->load_result(one, back);
+      back.expect_end();
+    } catch (const serialization_error& thrown) {
+      throw unsent_error(std::string{"its result can't be read: "} + thrown.what());
+    }
   }
 
   const bool bytes_;

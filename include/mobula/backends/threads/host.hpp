@@ -62,7 +62,12 @@ class threads_host final : public backend, private pool_client, private actor_cl
   // Objects.
 
   record_ptr put(record_ptr ready) override {
-    return bodies_.through_bytes() ? detail::through_bytes(*ready) : std::move(ready);
+    if (!bodies_.through_bytes()) return ready;
+    try {
+      return detail::through_bytes(*ready);
+    } catch (const serialization_error& thrown) {
+      throw serialization_error(std::string{"put: the value can't be sent: "} + thrown.what());
+    }
   }
   bool await(record& one, clock::time_point deadline) override {
     return pool_.await(one, deadline);
