@@ -116,6 +116,29 @@ TEST_CASE("a shared move-only value is a logic_error, and is not lost", "[values
   CHECK(*get(std::move(other)) == 1);
 }
 
+TEST_CASE("a shared move-only value as an argument by value is refused when the task runs",
+          "[values][clause-3]") {
+  test_runtime runtime;
+  using pointer = std::unique_ptr<int>;
+  const auto take = [](pointer one) { return *one; };
+  const auto take_all = [](std::vector<pointer> all) { return *all.back(); };
+  const auto read = [](const pointer& one) { return *one; };
+  future<pointer> one = put(std::make_unique<int>(1));
+  try {
+    get(async(take, one));
+    FAIL("it was moved out of a future that is kept");
+  } catch (const mobula::task_error& error) {
+    CHECK(error.type_name() == "std::logic_error");
+    CHECK_THAT(error.what(), Catch::Matchers::ContainsSubstring("is shared"));
+  }
+  CHECK_THROWS_AS(get(async(take_all, std::vector{one})), mobula::task_error);
+  CHECK_THROWS_AS(get(async([](pointer first, pointer) { return *first; }, one, std::move(one))),
+                  mobula::task_error);
+  one = put(std::make_unique<int>(2));
+  CHECK(get(async(read, one)) == 2);  // not moved, so any number may
+  CHECK(get(async(take, std::move(one))) == 2);
+}
+
 // --- What C++ sets about parameters --------------------------------------------------------------
 
 TEST_CASE("a reference parameter binds the task's own copy", "[values][clause-4]") {

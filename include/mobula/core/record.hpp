@@ -183,6 +183,9 @@ class record {
   [[nodiscard]] bool sole_handle() const noexcept {
     return (counts_.load(std::memory_order_acquire) & handle_mask) == 1;
   }
+  [[nodiscard]] std::uint32_t handles() const noexcept {
+    return static_cast<std::uint32_t>(counts_.load(std::memory_order_acquire) & handle_mask);
+  }
   [[nodiscard]] bool has_handles() const noexcept {
     return (counts_.load(std::memory_order_acquire) & handle_mask) != 0;
   }
@@ -341,6 +344,8 @@ class record {
   static constexpr std::uint8_t private_copy = 1;
   /// A flag: `record_abandoned` is called at the end. Set by who has a handle, before it drops it.
   static constexpr std::uint8_t tracked = 2;
+  /// A flag beside it: others hold the object of which it is a copy.
+  static constexpr std::uint8_t copy_of_shared = 4;
 
   /// Free for the storey above.
   std::uint8_t kind = 0;

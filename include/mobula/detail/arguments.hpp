@@ -237,20 +237,21 @@ struct own_viewed_copy {
   operator View() noexcept { return View(value); }
 };
 
-/// The object's value, moved out where the task holds the only handle to it.
+/// The object's value, moved out where the task holds the only handle to it. A value that can't be
+/// copied is refused where others hold the object, also where this reader has a copy made of bytes:
+/// what works must not depend on the backend.
 template <class T>
 T take_value(record& object, bool may_move) {
   T& value = value_of<T>(object);
-  if (may_move && ((object.flags & record::private_copy) || object.sole_handle()))
-    return std::move(value);
+  const bool mine = (object.flags & record::private_copy) || object.sole_handle();
   if constexpr (std::is_copy_constructible_v<T>) {
-    return static_cast<const T&>(value);
-  } else {
+    if (!may_move || !mine) return static_cast<const T&>(value);
+  } else if (!may_move || !mine || (object.flags & record::copy_of_shared)) {
     throw std::logic_error(
         "mobula: the value of a future can't be copied and is shared, so it can't be moved to a "
-        "task "
-        "either: pass the only future to it, moved");
+        "task either: pass the only future to it, moved");
   }
+  return std::move(value);
 }
 
 template <class Parameter>

@@ -27,9 +27,9 @@ namespace mobula::engine {
 /// Version and type.
 inline constexpr std::size_t message_head_bytes = 3;
 
-/// Appends to `onto`, whose memory can so be used again and again. Throws `protocol_error` that names
-/// the field for what no receiver would take (a text or list above its limit, groups that are not
-/// sorted); `onto` is as before then.
+/// Appends to `onto`, whose memory can so be used again and again. Throws `protocol_error` that
+/// names the field for what no receiver would take (a text or list above its limit, groups that are
+/// not sorted); `onto` is as before then.
 template <class Message>
 requires wire::is_message<Message>
 void encode(const Message& one, std::vector<std::byte>& onto) {

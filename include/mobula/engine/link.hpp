@@ -1,7 +1,8 @@
 #pragma once
 
 /// One end of a connection over frames that may be lost, repeated, reordered, delayed or damaged:
-/// messages come out at the other end in order and once, until the peer is silent or the link is cut.
+/// messages come out at the other end in order and once, until the peer is silent or the link is
+/// cut.
 
 #include <algorithm>
 #include <chrono>
@@ -54,8 +55,8 @@ struct link_counts {
   std::uint64_t refused = 0;        ///< no room, outside the window, or an ack of what was not sent
 };
 
-/// Both ends are made with the same session number, which no other pair of ends ever has: a frame of
-/// an older session never counts. Time comes with each event and never goes back.
+/// Both ends are made with the same session number, which no other pair of ends ever has: a frame
+/// of an older session never counts. Time comes with each event and never goes back.
 ///
 ///   link to_node{link_end::first, session, host, now};
 ///   to_node.send(bytes, now);             // host.send_frame(…) perhaps
@@ -64,8 +65,8 @@ struct link_counts {
 ///   if (to_node.next_timer() <= now) to_node.timer(now);
 ///
 /// With nothing unacknowledged or owed there is no timer, unless `keep_alive` asks for one. Whoever
-/// has both frames and a timer for the same moment gives the frames first, or a host that was stopped
-/// for a while takes its peers for dead. Not thread-safe.
+/// has both frames and a timer for the same moment gives the frames first, or a host that was
+/// stopped for a while takes its peers for dead. Not thread-safe.
 class link {
  public:
   /// Throws `std::invalid_argument` that names the option.
@@ -138,8 +139,8 @@ class link {
     }
   }
 
-  /// Calls `f(std::span<const std::byte> message)` for each message that has arrived, in order, also
-  /// those that came before the link died. `f` may call all functions of the link but `take`.
+  /// Calls `f(std::span<const std::byte> message)` for each message that has arrived, in order,
+  /// also those that came before the link died. `f` may call all functions of the link but `take`.
   template <class F>
   void take(F&& f) {
     in_.take(std::forward<F>(f));

@@ -22,7 +22,8 @@ struct link_options {
   std::chrono::nanoseconds resend_after_max = std::chrono::seconds(1);
   /// How many frames are sent again at once, before the peer's answer says how many it lacks.
   std::size_t resend_burst = 8;
-  /// A peer from which nothing comes for so long while it owes an ack is dead. SPEC: `node_silence`.
+  /// A peer from which nothing comes for so long while it owes an ack is dead. SPEC:
+  /// `node_silence`.
   std::chrono::nanoseconds silence = std::chrono::seconds(6);
   /// A peer that is silent for so long is asked for a sign of life; 0: never. Below `silence`.
   std::chrono::nanoseconds keep_alive = std::chrono::nanoseconds(0);

@@ -289,8 +289,8 @@ struct tasks_returned {
 
 enum class actor_state : std::uint8_t { pending = 0, alive = 1, restarting = 2, dead = 3 };
 
-/// Makes an actor. Its key is {directory, number}; the sender gives the number out of a range of its
-/// own: its party's low 23 bits above 40 bits of a counter. With a name it is answered by
+/// Makes an actor. Its key is {directory, number}; the sender gives the number out of a range of
+/// its own: its party's low 23 bits above 40 bits of a counter. With a name it is answered by
 /// `actor_registered`, without one by nothing. The sender holds a reference to the actor from now
 /// on, without `borrow`.
 struct register_actor {
@@ -413,7 +413,8 @@ struct actor_ended {
 
 enum class store_status : std::uint8_t { ok = 0, full = 1, disk_full = 2, unknown = 3 };
 
-/// Room for an object. Answered by `object_created`, perhaps much later: the store makes room first.
+/// Room for an object. Answered by `object_created`, perhaps much later: the store makes room
+/// first.
 struct create_object {
   object_key object;
   std::uint64_t size = 0;

@@ -41,8 +41,8 @@ class receive_window {
     if (sequence != received_ + 1) return keep(sequence, part, last);
     if (inbox_bytes_ >= with_->inbox_bytes_max) return arrival::no_room;
     if (!append(part, last)) return arrival::broken;
-    // What was kept is taken without regard to room in the inbox, for the peer has been told that it
-    // arrived and won't send it again. It is bounded by the window.
+    // What was kept is taken without regard to room in the inbox, for the peer has been told that
+    // it arrived and won't send it again. It is bounded by the window.
     for (auto next = early_.begin(); next != early_.end() && next->first == received_ + 1;) {
       if (!append(next->second.bytes, next->second.last)) return arrival::broken;
       early_bytes_ -= cost(next->second.bytes.size());
@@ -63,8 +63,8 @@ class receive_window {
     }
   }
 
-  /// Calls `f(message)` for each that is complete, in order. The bytes are good until it returns. If
-  /// it throws, that message counts as taken.
+  /// Calls `f(message)` for each that is complete, in order. The bytes are good until it returns.
+  /// If it throws, that message counts as taken.
   template <class F>
   void take(F&& f) {
     MOBULA_ASSERT(!taking_, "take() is not called from its own callback");

@@ -10,9 +10,10 @@
 
 namespace mobula::engine {
 
-/// `push_back` hands out a slot as its last user left it, so that a vector in it keeps its capacity:
-/// a queue that has seen its longest allocates nothing any more. Who pops a large thing and does
-/// not want to keep its memory empties it first. References are good until the next `push_back`.
+/// `push_back` hands out a slot as its last user left it, so that a vector in it keeps its
+/// capacity: a queue that has seen its longest allocates nothing any more. Who pops a large thing
+/// and does not want to keep its memory empties it first. References are good until the next
+/// `push_back`.
 template <class T>
 class ring {
  public:

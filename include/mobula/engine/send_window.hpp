@@ -74,8 +74,8 @@ class send_window {
   }
 
   /// The peer has all up to `ack`, and of those behind it those whose bits are set in `mask`: bit i
-  /// is frame `ack + 1 + i`, and the first is never set, for `ack` would be higher. False for an ack
-  /// that can't be; nothing has changed then. An older ack than the last says nothing new.
+  /// is frame `ack + 1 + i`, and the first is never set, for `ack` would be higher. False for an
+  /// ack that can't be; nothing has changed then. An older ack than the last says nothing new.
   bool acknowledge(std::uint64_t ack, std::span<const std::byte> mask, instant now) {
     if (ack > acked_ + sent_) return false;
     if (ack < acked_) return true;
@@ -185,8 +185,8 @@ class send_window {
     transmit(std::span<std::byte>(one.frame), acked_ + 1 + index, one.last);
   }
 
-  /// The first `always` that are missing, however young, and then those sent before `limit`; `burst_`
-  /// at most.
+  /// The first `always` that are missing, however young, and then those sent before `limit`;
+  /// `burst_` at most.
   template <class Transmit>
   std::size_t resend_older_than(instant limit, std::size_t always, instant now,
                                 Transmit& transmit) {

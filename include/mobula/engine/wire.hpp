@@ -1,10 +1,11 @@
 #pragma once
 
-/// What of each message goes over the wire: its fields' names, in their order, and its enums' values.
+/// What of each message goes over the wire: its fields' names, in their order, and its enums'
+/// values.
 ///
-/// Nobody can add a field and forget to send it: `visit_fields` takes a struct apart with exactly as
-/// many names as its line below has, and the compiler refuses any other number. An enumerator that
-/// is missing in its `is_known` is a warning there.
+/// Nobody can add a field and forget to send it: `visit_fields` takes a struct apart with exactly
+/// as many names as its line below has, and the compiler refuses any other number. An enumerator
+/// that is missing in its `is_known` is a warning there.
 
 #include <array>
 #include <cstddef>
@@ -192,8 +193,8 @@ inline constexpr auto layout_of<object_lost> = fields_of("object_lost", "object"
 
 // --- Walking over them ---------------------------------------------------------------------------
 
-/// Calls `f(name, member)` for each, in order. A compiler's "cannot decompose" or "n names provided"
-/// here means that a struct and its line above differ.
+/// Calls `f(name, member)` for each, in order. A compiler's "cannot decompose" or "n names
+/// provided" here means that a struct and its line above differ.
 template <class T, class F>
 constexpr void visit_fields(T& value, F&& f) {
   using type = std::remove_const_t<T>;

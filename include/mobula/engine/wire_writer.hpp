@@ -2,8 +2,9 @@
 
 /// Values to bytes: little endian, lengths as LEB128.
 ///
-/// The same functions run twice, once over a `byte_count`, which also refuses what no receiver would
-/// take, then over a `byte_pen`, which writes into room that is just large enough and can't fail.
+/// The same functions run twice, once over a `byte_count`, which also refuses what no receiver
+/// would take, then over a `byte_pen`, which writes into room that is just large enough and can't
+/// fail.
 
 #include <bit>
 #include <cstddef>

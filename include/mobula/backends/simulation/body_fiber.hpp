@@ -16,8 +16,8 @@ namespace mobula::simulation {
 
 class worker_process;
 
-/// A fiber with what belongs to it of the thread's variables. Runs in one process, and is ended with
-/// it: a wait in it throws then.
+/// A fiber with what belongs to it of the thread's variables. Runs in one process, and is ended
+/// with it: a wait in it throws then.
 class body_fiber final : public fiber {
  public:
   body_fiber(fiber_pool& pool, worker_process& in, engine::body* runs, std::uint64_t number,

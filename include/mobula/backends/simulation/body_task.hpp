@@ -1,6 +1,7 @@
 #pragma once
 
-/// What stands for a task or call in the process that runs it, where the caller's own record is not.
+/// What stands for a task or call in the process that runs it, where the caller's own record is
+/// not.
 
 #include <cstdint>
 #include <string>

@@ -216,7 +216,8 @@ class simulation_host final : public detail::backend, public process_maker {
 
   void shutdown() noexcept override;
 
-  // --- For the testing kit. Under the world's mutex. --------------------------------------------------
+  // --- For the testing kit. Under the world's mutex.
+  // --------------------------------------------------
 
   world& sim() noexcept { return world_; }
   shared_state& shared() noexcept { return shared_; }
@@ -418,7 +419,8 @@ class simulation_host final : public detail::backend, public process_maker {
   std::vector<std::unique_ptr<worker_process>> workers_;  ///< the dead ones too
 };
 
-// --- Turns -----------------------------------------------------------------------------------------
+// --- Turns
+// -----------------------------------------------------------------------------------------
 
 inline turn::turn(simulation_host& host) : host_(host) {
   world& sim = host.world_;
@@ -438,7 +440,8 @@ inline turn::~turn() {
   if (lock_.owns_lock()) host_.world_.leave(lock_);
 }
 
-// --- The end ---------------------------------------------------------------------------------------
+// --- The end
+// ---------------------------------------------------------------------------------------
 
 inline void simulation_host::shutdown() noexcept {
   const detail::failure_ptr why = detail::failure_ptr::make(

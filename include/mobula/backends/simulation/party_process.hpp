@@ -26,7 +26,8 @@ class party_process : public party_base {
  public:
   party_process(world& in, party self) : party_base(in, self) {}
 
-  /// The process is dead. Peers' links are cut by the world when all that is on its way has arrived.
+  /// The process is dead. Peers' links are cut by the world when all that is on its way has
+  /// arrived.
   void die() {
     alive_ = false;
     todo_.clear();

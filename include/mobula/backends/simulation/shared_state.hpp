@@ -55,7 +55,8 @@ struct shared_state {
   std::unordered_map<const detail::task*, worker_process*> constructor_homes;
 
   std::unordered_map<detail::record*, binding> bindings;
-  /// Of each actor that was made: its class, which a program knows by its constructor, and its name.
+  /// Of each actor that was made: its class, which a program knows by its constructor, and its
+  /// name.
   struct actor_class {
     const std::type_info* type = nullptr;
     std::string name;

@@ -16,7 +16,8 @@
 
 namespace mobula::simulation {
 
-// --- Tasks and calls ---------------------------------------------------------------------------------
+// --- Tasks and calls
+// ---------------------------------------------------------------------------------
 
 /// The function with its arguments as they are sent; the handles in them are still the record's.
 inline engine::invocation worker_process::invocation_of(detail::task& one) {
@@ -131,7 +132,8 @@ inline void worker_process::submit_call(detail::task& one) {
   one.number = key.owner.value() << 48 ^ key.number;
 }
 
-/// Where the simulation has one node, what is bound to another one never runs. True: it is dealt with.
+/// Where the simulation has one node, what is bound to another one never runs. True: it is dealt
+/// with.
 inline bool worker_process::refuse_placement(detail::task& one) {
   const placement& where = one.wishes->where;
   const std::string subject = detail::body_runner::subject(one);
@@ -181,7 +183,8 @@ inline void worker_process::log_post_failure(const detail::task& one, const erro
   shared_.post_failures = 0;
 }
 
-// --- Actors ------------------------------------------------------------------------------------------
+// --- Actors
+// ------------------------------------------------------------------------------------------
 
 inline actor_handle* worker_process::handle_for(engine::object_key key, const std::type_info& type,
                                                 const std::string& name, const std::string& label) {

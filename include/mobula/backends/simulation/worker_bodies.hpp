@@ -18,7 +18,8 @@
 
 namespace mobula::simulation {
 
-// --- Fibers and waits --------------------------------------------------------------------------------
+// --- Fibers and waits
+// --------------------------------------------------------------------------------
 
 inline body_fiber& worker_process::start_fiber(engine::body* body, action what) {
   const std::uint64_t number = ++shared_.fibers_made;
@@ -129,7 +130,8 @@ inline void worker_process::wake(body_fiber& one) {
                         });
 }
 
-// --- The executor's wishes ---------------------------------------------------------------------------
+// --- The executor's wishes
+// ---------------------------------------------------------------------------
 
 inline void worker_process::run(engine::body& one) {
   later([this, &one] {
@@ -233,7 +235,8 @@ inline engine::key_list worker_process::uncovered(engine::body& one) {
   return kept;
 }
 
-// --- One body ----------------------------------------------------------------------------------------
+// --- One body
+// ----------------------------------------------------------------------------------------
 
 inline void worker_process::run_body(engine::body& one) {
   engine::body_end end;
@@ -352,7 +355,8 @@ inline void worker_process::run_destructor(engine::body& one) {
   object->constructor->destroy_instance(instance);
 }
 
-// --- Death -------------------------------------------------------------------------------------------
+// --- Death
+// -------------------------------------------------------------------------------------------
 
 /// Runs what is left of it: each of its waits throws.
 inline void worker_process::unwind(body_fiber& one) {
@@ -391,7 +395,8 @@ inline void worker_process::kill_process() {
   end_records(detail::failure_ptr::make(cancelled_error("its process was killed")));
 }
 
-// --- Messages ----------------------------------------------------------------------------------------
+// --- Messages
+// ----------------------------------------------------------------------------------------
 
 inline void worker_process::receive(party from, engine::message&& one) {
   const instant now = world_.now();

@@ -1,7 +1,7 @@
 #pragma once
 
-/// The futures and promises of a simulated process: records of the front end, and the keys that they
-/// have between processes.
+/// The futures and promises of a simulated process: records of the front end, and the keys that
+/// they have between processes.
 
 #include <memory>
 #include <string>
@@ -105,7 +105,8 @@ inline worker_process::~worker_process() {
   }
 }
 
-// --- Keys ------------------------------------------------------------------------------------------
+// --- Keys
+// ------------------------------------------------------------------------------------------
 
 inline void worker_process::bind(detail::record& one, engine::object_key key) {
   drain_abandoned(shared_);
@@ -186,7 +187,8 @@ inline void worker_process::drop_refs(const engine::key_list& refs) {
   owner_.step(world_.now());
 }
 
-// --- Values ----------------------------------------------------------------------------------------
+// --- Values
+// ----------------------------------------------------------------------------------------
 
 inline packed worker_process::pack_here(const message& written) {
   return pack(written, [this](const attachment& one) { return key_of(one); });
@@ -371,7 +373,8 @@ inline detail::record_ptr worker_process::put(const detail::record& ready) {
   return copy;
 }
 
-// --- Promises --------------------------------------------------------------------------------------
+// --- Promises
+// --------------------------------------------------------------------------------------
 
 inline void worker_process::open_promise(detail::record& one) {
   engine::object_key key;
@@ -435,7 +438,8 @@ inline void worker_process::cancel(detail::record& one, cancel_options how,
   one.settle_failure(why);
 }
 
-// --- The store -------------------------------------------------------------------------------------
+// --- The store
+// -------------------------------------------------------------------------------------
 
 inline engine::outcome worker_process::stored(engine::object_key key,
                                               const engine::payload& bytes) {
@@ -488,7 +492,8 @@ inline void worker_process::unpin(engine::object_key object) {
   later([this, object] { drop_pin(object); });
 }
 
-// --- The end ---------------------------------------------------------------------------------------
+// --- The end
+// ---------------------------------------------------------------------------------------
 
 inline void worker_process::end_records(const detail::failure_ptr& why) {
   drain_abandoned(shared_);

@@ -1,7 +1,7 @@
 #pragma once
 
-/// A simulated driver or worker: the engine's owner and executor, and the program's futures, actors and
-/// bodies between them.
+/// A simulated driver or worker: the engine's owner and executor, and the program's futures, actors
+/// and bodies between them.
 
 #include <cstdint>
 #include <map>
@@ -28,8 +28,8 @@ struct object_maker;
 
 namespace mobula::simulation {
 
-/// `record::spare` of a task whose arguments were sent by `submit`, and are there until nobody waits
-/// for them.
+/// `record::spare` of a task whose arguments were sent by `submit`, and are there until nobody
+/// waits for them.
 inline constexpr std::uint16_t claimed_by_submit = 1;
 
 /// Where stored objects are. The node's process is one; a worker writes and reads there, as into
@@ -43,11 +43,10 @@ class object_memory {
   ~object_memory() = default;
 };
 
-/// Invariants:
-///  - A record that is bound to a key counts as one use of it, from `bind` until its last handle is
-///  gone; an actor's handles likewise.
-///  - The owner and the executor are called inside of `event` only, and the program's code never is.
-///  - Nothing that a killed process's bodies do while they are unwound leaves it.
+/// Invariants:  - A record that is bound to a key counts as one use of it, from `bind` until its
+/// last handle is  gone; an actor's handles likewise.  - The owner and the executor are called
+/// inside of `event` only, and the program's code never is.  - Nothing that a killed process's
+/// bodies do while they are unwound leaves it.
 ///
 /// The members are defined in worker_objects.hpp, worker_actors.hpp and worker_bodies.hpp.
 class worker_process final : public party_process,
@@ -71,7 +70,8 @@ class worker_process final : public party_process,
     event([&] { transmit(shared_.node_party, engine::message(engine::worker_ready{})); });
   }
 
-  // --- Objects (worker_objects.hpp) ----------------------------------------------------------------
+  // --- Objects (worker_objects.hpp)
+  // ----------------------------------------------------------------
 
   /// A copy of a ready object that went through bytes.
   detail::record_ptr put(const detail::record& ready);
@@ -92,7 +92,8 @@ class worker_process final : public party_process,
   /// Settles every record that is still pending.
   void end_records(const detail::failure_ptr& why);
 
-  // --- Tasks, calls, actors (worker_actors.hpp) ----------------------------------------------------
+  // --- Tasks, calls, actors (worker_actors.hpp)
+  // ----------------------------------------------------
 
   /// Throws, and takes nothing, where the arguments can't be sent.
   void submit(detail::task& one);
@@ -110,11 +111,13 @@ class worker_process final : public party_process,
     return constructors_.contains(&constructor);
   }
 
-  // --- Bodies and waits (worker_bodies.hpp) --------------------------------------------------------
+  // --- Bodies and waits (worker_bodies.hpp)
+  // --------------------------------------------------------
 
-  /// Blocks the running fiber, or the thread of the program that is inside, until it is done. False:
-  /// the deadline came first. `lends`: a body's CPUs are free meanwhile. `deaf`: a body that is asked
-  /// to stop goes on waiting. Otherwise throws `cancelled_error` then; in a killed process always.
+  /// Blocks the running fiber, or the thread of the program that is inside, until it is done.
+  /// False: the deadline came first. `lends`: a body's CPUs are free meanwhile. `deaf`: a body that
+  /// is asked to stop goes on waiting. Otherwise throws `cancelled_error` then; in a killed process
+  /// always.
   enum class waiting : std::uint8_t { plain, lends, deaf };
   bool wait_for(completion& what, instant deadline = engine::never, waiting how = waiting::plain);
   /// It goes on, if it waits.

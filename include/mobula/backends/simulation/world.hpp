@@ -74,7 +74,8 @@ struct outside_wait {
 
 /// Everything in it happens on one thread of its own, one event after the other, under a mutex.
 /// Threads of the program come in by `enter`; the simulation goes on only while one of them waits.
-/// So a program with one thread is the simulation's clockwork too: the same seed gives the same run.
+/// So a program with one thread is the simulation's clockwork too: the same seed gives the same
+/// run.
 ///
 /// Invariants:
 ///  - Time stands while no thread of the program waits (or has asked for a step).
@@ -163,7 +164,8 @@ class world {
     return std::this_thread::get_id() == thread_.get_id();
   }
 
-  /// Takes the calling thread in; it holds `mutex` until `leave`. Not from the simulation's own thread.
+  /// Takes the calling thread in; it holds `mutex` until `leave`. Not from the simulation's own
+  /// thread.
   std::unique_lock<std::mutex> enter() {
     callers_.fetch_add(1, std::memory_order_acq_rel);
     std::unique_lock held{mutex_};
@@ -180,7 +182,8 @@ class world {
   /// It has entered, perhaps further up its stack.
   [[nodiscard]] bool held_by_this_thread() const noexcept { return inside_ == &held_here(); }
 
-  /// Blocks the calling thread, which has entered, until `end_wait`; the simulation goes on meanwhile.
+  /// Blocks the calling thread, which has entered, until `end_wait`; the simulation goes on
+  /// meanwhile.
   void wait_outside(outside_wait& one) {
     if (one.over) return;
     ++waiting_;

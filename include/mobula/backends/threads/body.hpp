@@ -107,13 +107,18 @@ class body_runner {
   }
 
  private:
+  /// To an object that is an argument and nothing else: the argument's, and its attachment's.
+  static constexpr std::uint32_t handles_of_argument = 2;
+
   void run_through_bytes(task& one, void*& instance) const {
     message arguments = static_cast<const sent_arguments&>(*one.extension).arguments;
     std::vector<record_ptr> copies;  // each reader has its own
     for (attachment& sent : arguments.attachments) {
       if (sent.kind != value_attachment) continue;
-      copies.push_back(detail::through_bytes(*static_cast<const record*>(sent.handle.get())));
+      const record& object = *static_cast<const record*>(sent.handle.get());
+      copies.push_back(detail::through_bytes(object));
       copies.back()->flags |= record::private_copy;
+      if (object.handles() > handles_of_argument) copies.back()->flags |= record::copy_of_shared;
       sent.handle = std::shared_ptr<void>(std::shared_ptr<void>{}, copies.back().get());
     }
     input read(arguments);

@@ -61,8 +61,8 @@ class calls {
     actors_.give(which);
   }
 
-  /// The actor was killed from here, and is remembered as dead while a reference to it is held here.
-  /// Takes over a user.
+  /// The actor was killed from here, and is remembered as dead while a reference to it is held
+  /// here. Takes over a user.
   void stay_dead(slot which) {
     if (actors_[which].stays) return leave(which);
     actors_[which].stays = true;

@@ -1,7 +1,7 @@
 #pragma once
 
-/// The owner: who makes tasks, calls, objects and promises, and answers for them. One in every driver
-/// and worker.
+/// The owner: who makes tasks, calls, objects and promises, and answers for them. One in every
+/// driver and worker.
 
 #include <algorithm>
 #include <cstdint>
@@ -78,12 +78,10 @@ class owner_host : public outbox {
   ~owner_host() = default;
 };
 
-/// Invariants:
-///  - Every object that was made here is settled once, whatever happens to others.
-///  - A task holds a use of its result, of all objects that its arguments name, and, if it is a call,
-///  of its actor, until it is answered.
-///  - What was settled stays as it is: answers that come later are dropped, and what they hold is
-///  let go.
+/// Invariants:  - Every object that was made here is settled once, whatever happens to others.  - A
+/// task holds a use of its result, of all objects that its arguments name, and, if it is a call, 
+/// of its actor, until it is answered.  - What was settled stays as it is: answers that come later
+/// are dropped, and what they hold is  let go.
 class owner final : private references_host {
  public:
   owner(const owner_options& options, owner_host& host)
@@ -99,8 +97,8 @@ class owner final : private references_host {
 
   // What the program does.
 
-  /// A ready object. The caller has one use of it, and of each reference inside it, which the object
-  /// takes over.
+  /// A ready object. The caller has one use of it, and of each reference inside it, which the
+  /// object takes over.
   object_key put(outcome value, instant now) {
     const object_key key = make_object();
     decide(key, std::move(value));
@@ -130,8 +128,8 @@ class owner final : private references_host {
     return begin(task, spec.deadline, now);
   }
 
-  /// Tells the directory of a new actor; `what.actor` has a number of this party's own. The caller has
-  /// one use of it.
+  /// Tells the directory of a new actor; `what.actor` has a number of this party's own. The caller
+  /// has one use of it.
   void spawn(register_actor&& what) {
     references_.registered(what.actor);
     host_.send(options_.directory, std::move(what));
@@ -160,7 +158,8 @@ class owner final : private references_host {
     step(now);
   }
 
-  /// An object that `fulfil` settles. The caller has one use of the object and one of `promise_key`.
+  /// An object that `fulfil` settles. The caller has one use of the object and one of
+  /// `promise_key`.
   object_key make_promise() {
     const object_key key = make_object();
     references_.make_promise(key);
@@ -168,8 +167,8 @@ class owner final : private references_host {
   }
   /// The same without handles of a promise: only this party will fulfil it. The caller has one use.
   object_key make_pending() { return make_object(); }
-  /// True: it is settled by this. False: it was settled before, or another party answers for it, and
-  /// `promise_answered` will tell. The references inside are taken over.
+  /// True: it is settled by this. False: it was settled before, or another party answers for it,
+  /// and `promise_answered` will tell. The references inside are taken over.
   bool fulfil(object_key promise, std::uint64_t request, outcome value, instant now) {
     if (promise.owner == self()) {
       const bool first = decide(promise, std::move(value));
