@@ -72,29 +72,17 @@ class crew {
   /// Somebody should look for work. True: a thread does, or will.
   bool wake_one() {
     if (searching_.load(std::memory_order_seq_cst) > 0) return true;
-    worker_slot* woken = nullptr;
-    if (idle_count_.load(std::memory_order_seq_cst) != 0) {
-      const std::lock_guard lock{idle_lock_};
-      if (idle_ != nullptr) {
-        woken = idle_;
-        idle_ = woken->next_idle;
-        woken->idle.store(false, std::memory_order_relaxed);
-        idle_count_.fetch_sub(1, std::memory_order_seq_cst);
-        searching_.fetch_add(1, std::memory_order_seq_cst);
-      }
-    }
-    if (woken != nullptr) {
-      woken->bed.unpark();
-      return true;
-    }
-    return awake() < target_ && start_thread();
+    return wake_idle() || (awake() < target_ && start_thread());
   }
   /// Whether there is somebody to wake. Mostly not, and then this is two loads.
   [[nodiscard]] bool may_wake() const noexcept {
     return idle_count_.load(std::memory_order_relaxed) != 0 || awake() < target_;
   }
-  /// One more than there should be; of the pool's own.
-  void add_thread() { start_thread(true); }
+  /// Somebody of the pool's own, though others search or are about to; one more than there should
+  /// be where nobody sleeps.
+  void add_thread() {
+    if (!wake_idle()) start_thread(true);
+  }
   /// Whether threads come from somebody else, who may not have one to give.
   [[nodiscard]] bool is_lent() const noexcept { return lender_ != nullptr; }
 
@@ -149,16 +137,38 @@ class crew {
                               " full stacks): is this a recursion without end?");
   }
 
+  bool wake_idle() {
+    worker_slot* woken = nullptr;
+    if (idle_count_.load(std::memory_order_seq_cst) != 0) {
+      const std::lock_guard lock{idle_lock_};
+      if (idle_ != nullptr) {
+        woken = idle_;
+        idle_ = woken->next_idle;
+        woken->idle.store(false, std::memory_order_relaxed);
+        idle_count_.fetch_sub(1, std::memory_order_seq_cst);
+        searching_.fetch_add(1, std::memory_order_seq_cst);
+      }
+    }
+    if (woken == nullptr) return false;
+    woken->bed.unpark();
+    return true;
+  }
+
   bool start_thread(bool own = false) {
     if (stopping_.load(std::memory_order_seq_cst)) return false;
     if (threads_.fetch_add(1, std::memory_order_relaxed) >= threads_max) {
       threads_.fetch_sub(1, std::memory_order_relaxed);
       return false;
     }
+    // A lent thread that blocks in a body keeps its place, so nobody would come in its stead.
+    const bool lend = lender_ != nullptr && !own && take_place();
     searching_.fetch_add(1, std::memory_order_seq_cst);
     try {
-      if (lender_ && !own) {
-        lender_->start([this] { work(false); });
+      if (lend) {
+        lender_->start([this] {
+          work(false);
+          lent_.fetch_sub(1, std::memory_order_relaxed);
+        });
       } else {
         const std::lock_guard lock{own_mutex_};
         // Again, now that `stop` can't be between its last look at the list and its end.
@@ -170,11 +180,19 @@ class crew {
         own_.emplace_back([this] { work(true); });
       }
     } catch (...) {  // the system has no thread to give; those that are there go on
+      if (lend) lent_.fetch_sub(1, std::memory_order_relaxed);
       searching_.fetch_sub(1, std::memory_order_seq_cst);
       threads_.fetch_sub(1, std::memory_order_relaxed);
       return false;
     }
     return true;
+  }
+
+  /// Of the lender's, which has one for each CPU.
+  bool take_place() noexcept {
+    if (lent_.fetch_add(1, std::memory_order_relaxed) < target_) return true;
+    lent_.fetch_sub(1, std::memory_order_relaxed);
+    return false;
   }
 
   /// A thread's life here. It is counted in `searching_` when it begins. `stays`: it sleeps where
@@ -300,6 +318,7 @@ class crew {
   const std::function<void()> gave_cpu_;
   const std::int64_t target_;  ///< threads that are awake
   std::unique_ptr<executor> lender_;
+  std::atomic<std::int64_t> lent_{0};  ///< that work here, or were asked for
 
   alignas(64) std::atomic<std::int32_t> searching_{0};
   alignas(64) std::atomic<std::uint32_t> idle_count_{0};

@@ -10,10 +10,12 @@
 
 namespace mobula::detail {
 
-/// Lends threads to a pool. The pool asks for one when there is work and nobody free to do it.
+/// Lends threads to a pool. The pool asks for one when there is work and nobody free to do it, and
+/// for as many at a time as the node has CPUs, those that are blocked in a task counted.
 /// Promises: `start` runs `work` soon on a thread of its own, and returns at once; `work` returns
-/// when it finds nothing more to do. It may fail to lend (all its threads are busy): the pool then
-/// helps itself. `join` returns when no `work` runs any more and none will begin.
+/// when it finds nothing more to do. It may fail to lend (all its threads are busy with something
+/// else): the pool then helps itself. `join` returns when no `work` runs any more and none will
+/// begin.
 class executor {
  public:
   executor() = default;
