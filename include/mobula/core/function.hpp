@@ -114,7 +114,8 @@ class function_table {
   }
 
   /// Throws `std::logic_error` where two files of the program send one function's arguments in two
-  /// ways: one of them does not include `<mobula/serialization/cereal.hpp>` or `…/boost.hpp`, say.
+  /// ways: one of them does not include `<mobula/serialization/cereal.hpp>` or `…/boost.hpp`, for
+  /// one.
   void check_schemes() const {
     const std::lock_guard lock{mutex_};
     if (entries_.size() == checked_) return;

@@ -85,7 +85,8 @@ inline void write_header(std::span<std::byte> frame, const frame_header& header)
                                       frame_header& header) noexcept {
   if (frame.size() < frame_header_bytes) return false;
   const std::byte* const at = frame.data();
-  if (wire::load(at, 4) != wire::frame_magic || wire::load(at + 4, 2) != frame_version) return false;
+  if (wire::load(at, 4) != wire::frame_magic) return false;
+  if (wire::load(at + 4, 2) != frame_version) return false;
   if (wire::load(at + 32, 4) != frame.size() - frame_header_bytes) return false;
   if (wire::load(at + 36, 4) != wire::frame_check(frame)) return false;
   const std::uint64_t type = wire::load(at + 6, 1);

@@ -72,7 +72,8 @@ struct invocation {
   payload arguments;
   key_list refs;        ///< futures, promises and actors inside the arguments
   carried_list values;  ///< of the arguments that are resolved
-  std::uint64_t filter = 0;  ///< which exceptions are worth another attempt; 0: none. The host's number
+  /// Which exceptions are worth another attempt; 0: none. The host's number.
+  std::uint64_t filter = 0;
   std::string name;     ///< empty: the function's
   friend bool operator==(const invocation&, const invocation&) = default;
 };

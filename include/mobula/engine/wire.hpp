@@ -213,8 +213,10 @@ constexpr void visit_fields(T& value, F&& f) {
   else if constexpr (n == 5) { auto& [a, b, c, d, e] = value; each(a, b, c, d, e); }
   else if constexpr (n == 6) { auto& [a, b, c, d, e, g] = value; each(a, b, c, d, e, g); }
   else if constexpr (n == 7) { auto& [a, b, c, d, e, g, h] = value; each(a, b, c, d, e, g, h); }
-  else if constexpr (n == 8) { auto& [a, b, c, d, e, g, h, i] = value; each(a, b, c, d, e, g, h, i); }
-  else if constexpr (n == 11) {
+  else if constexpr (n == 8) {
+    auto& [a, b, c, d, e, g, h, i] = value;
+    each(a, b, c, d, e, g, h, i);
+  } else if constexpr (n == 11) {
     auto& [a, b, c, d, e, g, h, i, j, k, l] = value;
     each(a, b, c, d, e, g, h, i, j, k, l);
   } else if constexpr (n == 12) {

@@ -334,7 +334,9 @@ class simulation_host final : public detail::backend, public process_maker {
     }
     for (std::size_t i = 0; i < plan_.script.size(); ++i) {
       world_.events().at(plan_.script[i].at.count_ns(), {event_kind::fault, 1, i, {}},
-                         [this, i] { play(plan_.script[i], world_.random().split("script").split(i)); });
+                         [this, i] {
+                           play(plan_.script[i], world_.random().split("script").split(i));
+                         });
     }
   }
   void schedule_faults_of(worker_process& one) {

@@ -80,7 +80,9 @@ class node_process final : public party_process,
   /// Somebody takes most of the store, until `free_store`.
   void fill_store() {
     plug_ = next_plug();
-    event([&] { node_.receive(self(), engine::create_object{plug_, store_bytes_ / 8 * 7}, world_.now()); });
+    event([&] {
+      node_.receive(self(), engine::create_object{plug_, store_bytes_ / 8 * 7}, world_.now());
+    });
   }
   void free_store() {
     if (plug_.empty()) return;

@@ -190,7 +190,8 @@ inline void worker_process::cancel_children(detail::frame& of) {
 inline void worker_process::cancel_all(const detail::failure_ptr& why) {
   drain_abandoned(shared_);
   std::vector<engine::object_key> all;
-  owner_.for_each_task([&](engine::object_key key, const engine::invocation&) { all.push_back(key); });
+  owner_.for_each_task(
+      [&](engine::object_key key, const engine::invocation&) { all.push_back(key); });
   for (const engine::object_key key : all) {
     event([&] { owner_.cancel(key, {}, describe(why->cause()), world_.now()); });
   }
@@ -209,7 +210,8 @@ inline void worker_process::discard(engine::actor_life& one) {
 inline std::string worker_process::function_name(const detail::function_id& of) const {
   return detail::readable_name(shared_.function(of));
 }
-inline std::string worker_process::subject(engine::object_key task, const engine::invocation& what) {
+inline std::string worker_process::subject(engine::object_key task,
+                                           const engine::invocation& what) {
   const auto record = records_.find(task);
   if (record != records_.end() && record->second->kind == detail::task_record) {
     return detail::body_runner::subject(static_cast<const detail::task&>(*record->second));
@@ -365,7 +367,8 @@ inline void worker_process::unwind(body_fiber& one) {
   // program's that the log should name.
   for (int rounds = 0; one.begun() && !one.ended(); ++rounds) {
     if (rounds == 100'000) {
-      std::fprintf(stderr, "mobula: simulation: a killed body catches every exception and goes on\n");
+      std::fprintf(stderr,
+                   "mobula: simulation: a killed body catches every exception and goes on\n");
     }
     one.resume();
   }

@@ -122,7 +122,8 @@ inline engine::object_key worker_process::key_of(detail::record& one) {
 }
 inline engine::object_key worker_process::key_of(const attachment& one) {
   if (one.kind == detail::actor_attachment) {
-    return static_cast<const actor_handle*>(static_cast<detail::actor_state*>(one.handle.get()))->key();
+    auto* const state = static_cast<detail::actor_state*>(one.handle.get());
+    return static_cast<const actor_handle*>(state)->key();
   }
   if (one.kind == detail::promise_attachment) {
     return engine::promise_key(
@@ -477,7 +478,8 @@ inline void worker_process::drop_pin(engine::object_key key) {
   if (at == pins_.end() || --at->second.users != 0) return;
   const bool held = at->second.answered && !at->second.failed;
   pins_.erase(at);
-  if (held) event([&] { transmit(shared_.node_party, engine::message(engine::unpin_object{key})); });
+  if (!held) return;
+  event([&] { transmit(shared_.node_party, engine::message(engine::unpin_object{key})); });
 }
 inline void worker_process::pin(engine::object_key object) {
   later([this, object] {

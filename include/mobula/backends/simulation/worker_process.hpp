@@ -57,7 +57,10 @@ class worker_process final : public party_process,
       : party_process(shared.sim, self),
         shared_(shared),
         memory_(memory),
-        owner_({.self = self, .node = shared.node_party, .directory = shared.node_party, .leasing = {}},
+        owner_({.self = self,
+                .node = shared.node_party,
+                .directory = shared.node_party,
+                .leasing = {}},
                *this),
         executor_(*this, {.node = shared.node_party, .directory = shared.node_party}) {}
   ~worker_process() override;
@@ -77,7 +80,8 @@ class worker_process final : public party_process,
   detail::record_ptr put(const detail::record& ready);
   void open_promise(detail::record& one);
   /// See `backend`.
-  bool fulfil(detail::record& target, const detail::record_ptr& made, const detail::failure_ptr& why);
+  bool fulfil(detail::record& target, const detail::record_ptr& made,
+              const detail::failure_ptr& why);
   void abandon_promise(detail::record& target);
   void cancel(detail::record& one, cancel_options how, const detail::failure_ptr& why);
   /// The record of this process for a key that it has got a reference to.

@@ -307,7 +307,7 @@ class world {
 
   std::thread thread_;
   mutable std::mutex mutex_;
-  std::atomic<int> callers_{0};  ///< threads that want the mutex: they are let in between two events
+  std::atomic<int> callers_{0};  ///< threads that want the mutex: let in between two events
   std::atomic<const void*> inside_{nullptr};  ///< which thread has entered
   action errand_;
   std::uint64_t step_tickets_ = 0;

@@ -92,7 +92,8 @@ class store {
     stored_object* const object = find(one.object);
     if (object == nullptr || object->doomed || object->state == object_state::waiting) {
       answers_.pinned(from, one.object, store_status::unknown,
-                      store_error(error_code::object_lost, one.object, "the store has no such object"));
+                      store_error(error_code::object_lost, one.object,
+                                   "the store has no such object"));
       return true;
     }
     object_pin* at = pins_.find(*object, *reader);

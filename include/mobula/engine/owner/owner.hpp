@@ -586,7 +586,8 @@ class owner final : private references_host {
     for (const object_key& key : done.result.refs) references_.arrived(from, key);
     const slot task = task_of(done.task);
     const bool expected =
-        task != no_slot && tasks_[task].state == task_state::pushed && tasks_[task].worker == from &&
+        task != no_slot && tasks_[task].state == task_state::pushed &&
+        tasks_[task].worker == from &&
         (tasks_[task].is_call ? done.attempt >= tasks_[task].attempt
                               : done.attempt == tasks_[task].attempt);
     if (!expected) {
