@@ -1,7 +1,7 @@
 #pragma once
 
-/// One of each message as it is common, and one with nothing in it, for the golden bytes and for the
-/// fuzz targets' first inputs. No two fields of one example that could be mixed up are equal.
+/// One of each message as it is common, and one with nothing in it, for the golden bytes and for
+/// the fuzz targets' first inputs. No two fields of one example that could be mixed up are equal.
 
 #include <cstddef>
 #include <memory>
@@ -66,7 +66,8 @@ inline invocation call(const std::string& name) {
 }
 inline resource_vector some_resources(double cpus) {
   const resource_map custom{{"camera", 0.5}, {"license", 3}};
-  return resource_vector({.cpus = cpus, .gpus = 0.25, .memory = 1 << 20, .custom = &custom}, "test");
+  return resource_vector({.cpus = cpus, .gpus = 0.25, .memory = 1 << 20, .custom = &custom},
+                         "test");
 }
 
 inline std::vector<message> typical() {

@@ -1,9 +1,9 @@
-// Goal: the bytes of every message stay what they are. Method: one typical message of each type, and
-// one with nothing in it, against bytes that were read by hand, field by field.
+// Goal: the bytes of every message stay what they are. Method: one typical message of each type,
+// and one with nothing in it, against bytes that were read by hand, field by field.
 //
 // A change here means that parties of before and after can't talk: raise `protocol_version`, which
-// changes the first two bytes of all, and only then write the new bytes here. A new message, last in
-// the list, needs a new line and a new version too, for the old ones don't know it.
+// changes the first two bytes of all, and only then write the new bytes here. A new message, last
+// in the list, needs a new line and a new version too, for the old ones don't know it.
 
 #include <cstddef>
 #include <string>

@@ -1,6 +1,6 @@
-// Goal: whatever a network does short of silence, messages come out in order and once, at both ends,
-// and it costs a bounded number of frames. Method: two links and a network that loses, repeats,
-// reorders, delays and damages by a seed; what comes out is compared with the plain list.
+// Goal: whatever a network does short of silence, messages come out in order and once, at both
+// ends, and it costs a bounded number of frames. Method: two links and a network that loses,
+// repeats, reorders, delays and damages by a seed; what comes out is compared with the plain list.
 
 #include <algorithm>
 #include <cstddef>

@@ -97,8 +97,7 @@ class link {
 
   /// At most `message_bytes_max`. On a dead link it is dropped.
   void send(std::span<const std::byte> message, instant now) {
-    MOBULA_ASSERT(message.size() <= message_bytes_max,
-                  "a message that is sent is within its limit");
+    MOBULA_ASSERT(message.size() <= message_bytes_max, "a sent message is within its limit");
     if (dead_) return;
     if (out_.cost(message.size()) > with_.queue_bytes_max - out_.bytes()) {
       die(link_failure::overflow);

@@ -9,10 +9,11 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 #include <type_traits>
+#include <variant>
 
-#include "mobula/core/assert.hpp"
 #include "mobula/core/error_fields.hpp"
 #include "mobula/core/function.hpp"
 #include "mobula/engine/ids.hpp"
