@@ -4,6 +4,7 @@
 //   $ ./node_allocations
 //   1000000 leases granted, 0 allocations
 
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -43,13 +44,14 @@ class quiet_host final : public node_host {
 
 }  // namespace
 
-void* operator new(std::size_t size) {
+// Not inlined, or compilers take malloc and delete for a mistake.
+[[gnu::noinline]] void* operator new(std::size_t size) {
   ++allocations;
   if (void* block = std::malloc(size == 0 ? 1 : size)) return block;
   throw std::bad_alloc();
 }
-void operator delete(void* block) noexcept { std::free(block); }
-void operator delete(void* block, std::size_t) noexcept { std::free(block); }
+[[gnu::noinline]] void operator delete(void* block) noexcept { std::free(block); }
+[[gnu::noinline]] void operator delete(void* block, std::size_t) noexcept { std::free(block); }
 
 int main() {
   const auto one_cpu =
