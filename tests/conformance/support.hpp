@@ -23,6 +23,9 @@
 
 #include "mobula/backends.hpp"
 #include "mobula/mobula.hpp"
+#ifdef MOBULA_WITH_SIMULATION
+#include "mobula/testing/simulation.hpp"
+#endif
 
 #include "support/catch.hpp"
 
@@ -58,7 +61,6 @@ inline constexpr backend_traits known_backends[] = {
     {.name = "simulation",
      .serialises = true,
      .real_time = false,
-     .foreign_threads = false,
      .workers_end = true},
 };
 inline const backend_traits& traits() {
@@ -90,8 +92,6 @@ inline constexpr lack lacks[] = {
     {"simulation", "nested-original", "the original exception does not leave its process"},
     {"simulation", "deaf-bodies", "a deaf body is ended with its worker after the grace"},
     {"simulation", "executors", "the executor lends threads to the backend threads alone"},
-    {"simulation", "foreign-threads",
-     "a simulation is one thread: what waits for another one never ends"},
     {"simulation", "stack-limit",
      "a body that waits has a fiber of its own, of which there are as many as memory allows"},
 };
@@ -194,7 +194,11 @@ inline std::uint32_t next_word() {
 /// Where time is virtual: the body or the driver that calls it computes for 100 us of that time,
 /// keeps its CPUs and doesn't see whether it is cancelled. Set by what brings such a backend into
 /// the suite. Null: real time passes.
+#ifdef MOBULA_WITH_SIMULATION
+inline void (*pass_time)() = [] { mobula::testing::compute_for(100us); };
+#else
 inline void (*pass_time)() = nullptr;
+#endif
 
 /// Null where real time passes, be it that no runtime lives.
 inline void (*time_to_pass())() {
