@@ -96,14 +96,14 @@ class link {
   const link_counts& counts() const noexcept { return counts_; }
 
   /// At most `message_bytes_max`. On a dead link it is dropped.
-  void send(std::span<const std::byte> message, instant now) {
-    MOBULA_ASSERT(message.size() <= message_bytes_max, "a sent message is within its limit");
+  void send(std::span<const std::byte> bytes, instant now) {
+    MOBULA_ASSERT(bytes.size() <= message_bytes_max, "a sent message is within its limit");
     if (dead_) return;
-    if (out_.cost(message.size()) > with_.queue_bytes_max - out_.bytes()) {
+    if (out_.cost(bytes.size()) > with_.queue_bytes_max - out_.bytes()) {
       die(link_failure::overflow);
       return;
     }
-    out_.push(message);
+    out_.push(bytes);
     pump(now);
     full_ = !out_.writable();
   }

@@ -42,18 +42,18 @@ class send_window {
   }
 
   /// Cuts a message into frames. An empty one is a frame too.
-  void push(std::span<const std::byte> message) {
+  void push(std::span<const std::byte> bytes) {
     ++messages_;
-    for (std::size_t left = frames_for(message.size()); left != 0; --left) {
-      const std::size_t part = std::min(message.size(), with_->frame_bytes_max);
+    for (std::size_t left = frames_for(bytes.size()); left != 0; --left) {
+      const std::size_t part = std::min(bytes.size(), with_->frame_bytes_max);
       outgoing& one = frames_.push_back();
       one.frame.resize(frame_header_bytes + part);
-      if (part != 0) std::memcpy(one.frame.data() + frame_header_bytes, message.data(), part);
+      if (part != 0) std::memcpy(one.frame.data() + frame_header_bytes, bytes.data(), part);
       one.last = left == 1;
       one.arrived = false;
       one.tries = 0;
       bytes_ += one.frame.size();
-      message = message.subspan(part);
+      bytes = bytes.subspan(part);
     }
   }
 

@@ -20,9 +20,9 @@ class worker_process;
 /// with it: a wait in it throws then.
 class body_fiber final : public fiber {
  public:
-  body_fiber(fiber_pool& pool, worker_process& in, engine::body* runs, std::uint64_t number,
+  body_fiber(fiber_pool& pool, worker_process& in, engine::body* runs, std::uint64_t its_number,
              action what)
-      : fiber(pool, std::move(what)), process(in), body(runs), number(number) {}
+      : fiber(pool, std::move(what)), process(in), body(runs), number(its_number) {}
 
   /// The one that runs on this thread, or null. All fibers of a simulation are of this class.
   static body_fiber* current() noexcept { return static_cast<body_fiber*>(fiber::current()); }

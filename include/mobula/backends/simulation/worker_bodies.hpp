@@ -422,9 +422,9 @@ inline void worker_process::receive(party from, engine::message&& one) {
           if (what.status != engine::store_status::ok) {
             at->second.failed = std::make_shared<const error_fields>(what.why);
           }
-          std::vector<action> waiting;
-          waiting.swap(at->second.waiting);
-          for (action& next : waiting) later(std::move(next));
+          std::vector<action> readers;
+          readers.swap(at->second.waiting);
+          for (action& next : readers) later(std::move(next));
         } else {
           owner_.receive(from, engine::message(std::move(what)), now);
         }

@@ -91,8 +91,8 @@ class slots {
   void give(T& one) { free_.push_back(&one); }
 
   /// `T::slot` is its index, which never changes.
-  T& at(std::size_t slot) { return all_[slot]; }
-  const T& at(std::size_t slot) const { return all_[slot]; }
+  T& at(std::size_t index) { return all_[index]; }
+  const T& at(std::size_t index) const { return all_[index]; }
   std::size_t capacity() const noexcept { return all_.size(); }
   std::size_t used() const noexcept { return all_.size() - free_.size(); }
 

@@ -218,8 +218,8 @@ class leases {
     resource_amount lent;
     std::size_t used = 0, own = 0, shared = 0;
     std::int64_t active = 0;
-    for (std::size_t slot = 0; slot < pool_.capacity(); ++slot) {
-      const lease_record& one = pool_.at(slot);
+    for (std::size_t index = 0; index < pool_.capacity(); ++index) {
+      const lease_record& one = pool_.at(index);
       if (one.id.empty()) continue;
       ++used;
       held += one.wish->shape->resources;
@@ -309,9 +309,9 @@ class leases {
   using waiting_chain = reclaimer::waiting_chain;
 
   lease_record* find(lease_id id) {
-    const std::uint64_t slot = id.value() & ((std::uint64_t{1} << slot_bits) - 1);
-    if (id.empty() || slot >= pool_.capacity()) return nullptr;
-    lease_record& one = pool_.at(slot);
+    const std::uint64_t index = id.value() & ((std::uint64_t{1} << slot_bits) - 1);
+    if (id.empty() || index >= pool_.capacity()) return nullptr;
+    lease_record& one = pool_.at(index);
     return one.id == id ? &one : nullptr;
   }
   static bool served_by(const lease_record* lease, const worker_record* worker) noexcept {

@@ -227,8 +227,8 @@ class store {
   void verify() const {
     std::uint64_t used = 0, spilling_bytes = 0, disk = 0;
     std::size_t alive = 0, spilling = 0, clean = 0, dirty = 0;
-    for (std::size_t slot = 0; slot < pool_.capacity(); ++slot) {
-      const stored_object& one = pool_.at(slot);
+    for (std::size_t index = 0; index < pool_.capacity(); ++index) {
+      const stored_object& one = pool_.at(index);
       if (one.key.empty()) continue;
       ++alive;
       if (has_memory(one.state)) used += one.size;

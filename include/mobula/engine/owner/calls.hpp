@@ -112,8 +112,8 @@ class calls {
     --actors_[one.home].not_begun;
   }
   /// Calls from here that have not begun, as far as this party knows.
-  [[nodiscard]] std::size_t pending(object_key actor) const noexcept {
-    const auto at = actor_by_key_.find(actor);
+  [[nodiscard]] std::size_t pending(object_key key) const noexcept {
+    const auto at = actor_by_key_.find(key);
     return at == actor_by_key_.end() ? 0 : actors_[at->second].not_begun;
   }
 

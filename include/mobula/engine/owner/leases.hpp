@@ -258,8 +258,6 @@ class task_leases {
 
   [[nodiscard]] std::size_t lease_count() const noexcept { return leases_.size(); }
   [[nodiscard]] std::size_t class_count() const noexcept { return classes_.size(); }
-  [[nodiscard]] party worker_of(slot lease) const noexcept { return leases_[lease].worker; }
-  [[nodiscard]] lease_id id_of(slot lease) const noexcept { return leases_[lease].id; }
 
   /// Asserts the invariants. O(everything).
   void verify() {
