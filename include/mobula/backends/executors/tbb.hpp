@@ -24,7 +24,7 @@ namespace mobula::detail {
 class tbb_executor final : public executor {
  public:
   explicit tbb_executor(double cpus)
-      : places_(std::max(1, static_cast<int>(std::ceil(cpus)))),
+      : places_(static_cast<int>(std::clamp(std::ceil(cpus), 1.0, 256.0))),  // as the pool asks for
         // The submitting thread counts as one, and is none of the workers.
         limit_(oneapi::tbb::global_control::max_allowed_parallelism,
                static_cast<std::size_t>(places_) + 1),
