@@ -199,8 +199,8 @@ TEST_CASE("a foreign thread that is blocked in get at the end throws logic_error
         });
       }
       // A call that begins after the end would be misuse of another kind.
-      for (const std::atomic<pid_t>& one : waiting) {
-        wait_until([&] { return one != 0 && is_asleep(one); }, "a thread to block");
+      for (const std::atomic<pid_t>& thread : waiting) {
+        wait_until([&] { return thread != 0 && is_asleep(thread); }, "a thread to block");
       }
     }
     for (std::thread& one : threads) one.join();

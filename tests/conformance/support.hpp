@@ -21,11 +21,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "mobula/backends.hpp"
 #include "mobula/mobula.hpp"
-#ifdef MOBULA_WITH_SIMULATION
-#include "mobula/testing/simulation.hpp"
-#endif
 
 #include "support/catch.hpp"
 
@@ -194,11 +190,7 @@ inline std::uint32_t next_word() {
 /// Where time is virtual: the body or the driver that calls it computes for 100 us of that time,
 /// keeps its CPUs and doesn't see whether it is cancelled. Set by what brings such a backend into
 /// the suite. Null: real time passes.
-#ifdef MOBULA_WITH_SIMULATION
-inline void (*pass_time)() = [] { mobula::testing::compute_for(100us); };
-#else
 inline void (*pass_time)() = nullptr;
-#endif
 
 /// Null where real time passes, be it that no runtime lives.
 inline void (*time_to_pass())() {
