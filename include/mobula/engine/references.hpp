@@ -106,16 +106,15 @@ class references {
     for (const object_key& key : keys) drop_uses(at(key), 1);
     drain();
   }
-  /// This party holds its first reference to a foreign key, and the owner knows it as a borrower
-  /// before anything else that is sent from now on (`register_actor`).
+  /// Gives a use of a foreign key whose owner knows this party as a borrower by other ways than
+  /// `borrow` (`register_actor`). Another party may have sent the key here before.
   void registered(object_key foreign) {
-    MOBULA_ASSERT(foreign.owner != self_ && !holds(foreign), "a key is registered again");
-    const std::uint32_t made = entries_.insert(foreign);
-    entries_[made].uses = 1;
-    if (is_dead(foreign.owner)) {
-      become_lost(made, reference_owner_died(foreign, {}));
-    } else {
-      stand_with_owner(made, standing::registered);
+    MOBULA_ASSERT(foreign.owner != self_, "a party registers with itself");
+    const std::uint32_t index = find_or_insert(foreign, standing::covered);
+    ++entries_[index].uses;
+    // Where the answer to a `borrow` is due, it comes all the same.
+    if (entries_[index].standing == standing::covered) {
+      entries_[index].standing = standing::registered;
     }
     drain();
   }
@@ -226,10 +225,10 @@ class references {
       host_.send(from, gone{said.object, reference_freed(said.object)});
       return;
     }
-    if (!register_borrower(index, from)) return stray();
+    // One that is registered already registered the key's actor, and got it from elsewhere too.
+    const bool added = register_borrower(index, from);
     host_.send(from, borrowed{said.object});
-    // An own object that was about to be freed has found a borrower in time.
-    if (!is_promise_key(said.object)) host_.borrower_added(said.object, from);
+    if (added && !is_promise_key(said.object)) host_.borrower_added(said.object, from);
     drain();
   }
   void receive(party from, const unborrow& said) {
