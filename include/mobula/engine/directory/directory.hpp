@@ -12,6 +12,7 @@
 
 #include "mobula/engine/death_text.hpp"
 #include "mobula/engine/directory/actor_record.hpp"
+#include "mobula/engine/directory/early.hpp"
 #include "mobula/engine/directory/host.hpp"
 #include "mobula/engine/directory/lives.hpp"
 #include "mobula/engine/mentions.hpp"
@@ -47,30 +48,22 @@ class directory : private references_host {
 
   // --- Events ------------------------------------------------------------------------------------
 
-  void receive(party from, register_actor&& said, instant) {
+  void receive(party from, register_actor&& said, instant now) {
     const object_key key = said.actor;
-    const bool senseless = references_.is_dead(from) || key.owner != options_.self ||
-                           is_promise_key(key) || references_.holds(key) || lives_.find(key) != 0 ||
-                           said.purpose == lease_purpose::tasks ||
-                           said.purpose > lease_purpose::automatic || said.max_restarts < -1;
-    if (senseless) return stray();
-    if (const std::uint64_t* const holder = lives_.names().find(said.name_space, said.name)) {
-      const actor_record& known = lives_[lives_.find({options_.self, *holder})];
-      if (said.get_if_exists) return tell_found(from, said.request, known, said.type);
-      send(from, actor_registered{said.request, registration::taken, {}, known.made.type,
-                                  known.made.label});
-      return;
-    }
-    references_.adopt(key);
-    references_.add_borrower(key, from);
-    const actor_record& one = lives_[lives_.add(from, std::move(said))];
-    if (one.made.name.empty()) return;
-    send(from, actor_registered{one.made.request, registration::made, key, one.made.type,
-                                one.made.label});
+    register_or_refuse(from, std::move(said));
+    if (key.owner != options_.self || references_.is_dead(from)) return;
+    early_.registered(key.number, [&](party by, message&& late) {
+      receive(by, std::move(late), now);
+    });
   }
 
   void receive(party from, actor_arguments&& said, instant) {
     if (references_.is_dead(from)) return stray();
+    object_key to_come;
+    for_each_mention(said.constructor, [&](object_key key) {
+      if (is_early(key)) to_come = key;
+    });
+    if (!to_come.empty() && comes_early(from, to_come, said)) return;
     // Whatever becomes of the actor, the sender gets its answer for what the arguments mention.
     for_each_mention(said.constructor, [&](object_key key) { references_.arrived(from, key); });
     const std::uint32_t index = lives_.find(said.actor);
@@ -99,6 +92,7 @@ class directory : private references_host {
   }
 
   void receive(party from, watch_actor&& said, instant) {
+    if (comes_early(from, said.actor, said)) return;
     if (references_.is_dead(from)) return stray();
     const std::uint32_t index = lives_.find(said.actor);
     if (index == 0) {
@@ -110,6 +104,7 @@ class directory : private references_host {
   }
 
   void receive(party from, kill_actor&& said, instant) {
+    if (comes_early(from, said.actor, said)) return;
     const std::uint32_t index = references_.is_dead(from) ? 0 : lives_.find(said.actor);
     if (index == 0) return stray();
     const std::string why = said.who.empty() ? std::string("killed") : "killed by " + said.who;
@@ -168,7 +163,10 @@ class directory : private references_host {
     lives_.ended(index, said.how == actor_end::exited ? "it exited" : "it was stopped");
   }
 
-  void receive(party from, borrow&& said, instant) { references_.receive(from, said); }
+  void receive(party from, borrow&& said, instant) {
+    if (comes_early(from, said.object, said)) return;
+    references_.receive(from, said);
+  }
   void receive(party from, borrowed&& said, instant) { references_.receive(from, said); }
   void receive(party from, gone&& said, instant) { references_.receive(from, said); }
   void receive(party from, handed_over&& said, instant) { references_.receive(from, said); }
@@ -195,9 +193,12 @@ class directory : private references_host {
 
   /// A worker or driver is dead, and nothing comes from it any more. A second time is nothing.
   /// O(what it has to do with).
-  void party_gone(const death& what, instant) {
+  void party_gone(const death& what, instant now) {
     if (what.who == options_.self || references_.is_dead(what.who)) return;
     lives_.party_gone(what.who, to_string(what));
+    early_.party_gone(what.who, [&](party by, message&& late) {
+      receive(by, std::move(late), now);
+    });
   }
 
   // --- For lists and checks ----------------------------------------------------------------------
@@ -229,6 +230,40 @@ class directory : private references_host {
  private:
   void stray() noexcept { ++stray_; }
 
+  void register_or_refuse(party from, register_actor&& said) {
+    const object_key key = said.actor;
+    const bool senseless = references_.is_dead(from) || key.owner != options_.self ||
+                           is_promise_key(key) || references_.holds(key) || lives_.find(key) != 0 ||
+                           said.purpose == lease_purpose::tasks ||
+                           said.purpose > lease_purpose::automatic || said.max_restarts < -1;
+    if (senseless) return stray();
+    if (const std::uint64_t* const holder = lives_.names().find(said.name_space, said.name)) {
+      const actor_record& known = lives_[lives_.find({options_.self, *holder})];
+      if (said.get_if_exists) return tell_found(from, said.request, known, said.type);
+      send(from, actor_registered{said.request, registration::taken, {}, known.made.type,
+                                  known.made.label});
+      return;
+    }
+    references_.adopt(key);
+    references_.add_borrower(key, from);
+    const actor_record& one = lives_[lives_.add(from, std::move(said))];
+    if (one.made.name.empty()) return;
+    send(from, actor_registered{one.made.request, registration::made, key, one.made.type,
+                                one.made.label});
+  }
+
+  /// Whether the message is about an actor that somebody is about to register. Then it waits.
+  template <class One>
+  bool comes_early(party from, object_key actor, One& said) {
+    if (!is_early(actor) || references_.is_dead(from)) return false;
+    early_.keep(actor.number, from, std::move(said));
+    return true;
+  }
+  bool is_early(object_key actor) const {
+    return actor.owner == options_.self && !references_.holds(actor) && lives_.find(actor) == 0 &&
+           early_.is_early(actor.number);
+  }
+
   // --- The host of the references ----------------------------------------------------------------
 
   void send(party to, push_task&& one) override { host_.send(to, std::move(one)); }
@@ -258,6 +293,7 @@ class directory : private references_host {
   directory_host& host_;
   references references_;
   actor_lives lives_;
+  early_messages early_;
   std::uint64_t stray_ = 0;
 };
 
