@@ -1,5 +1,5 @@
-// Goal: an actor lives, is restarted and dies by the rules of docs/ENGINE.md, "Actors", its watchers
-// are told what happened and why, and its names, leases and references come back.
+// Goal: an actor lives, is restarted and dies by the rules of docs/ENGINE.md, "Actors", its
+// watchers are told what happened and why, and its names, leases and references come back.
 // Method: one directory; the test is the node, the workers and the holders, and reads what is sent.
 
 #include <deque>
@@ -428,6 +428,12 @@ TEST_CASE("its maker's death ends an actor that is not detached",
     CHECK(s.all.count() == 0);
     CHECK(s.all.name_count() == 0);
   }
+  SECTION("detached, and its arguments are not there: nobody could give them") {
+    made.detached = true;
+    s.say(driver, made);
+    s.crash(driver);
+    CHECK(s.all.count() == 0);
+  }
   SECTION("the maker is its worker, too: it is not restarted") {
     const object_key actor = s.alive(with_restarts(made, -1), worker);
     s.say(other, borrow{actor});
@@ -485,6 +491,41 @@ TEST_CASE("names are given to one of all that race", "[engine][directory][clause
   const auto none = s.next<actor_registered>(other);
   CHECK(none.how == registration::made);
   CHECK(none.actor.empty());
+  CHECK(s.all.stray_count() == 0);
+}
+
+TEST_CASE("what comes before an actor is registered waits for it", "[engine][directory]") {
+  stage s;
+  const object_key actor{self, (driver.value() << 40) + 1};
+  s.say(other, borrow{actor});
+  s.say(other, watch_actor{actor});
+  invocation constructor;
+  constructor.refs = {actor};
+  s.say(other, s.registration_of(9));
+  s.say(other, actor_arguments{s.key(9), constructor, nullptr});
+  CHECK(s.quiet());
+  SECTION("it is registered") {
+    register_actor made = s.registration_of(1);
+    made.actor = actor;
+    s.say(driver, made);
+    CHECK(s.next<borrowed>(other).object == actor);
+    CHECK(s.next<actor_changed>(other).state == actor_state::pending);
+    CHECK(s.next<handed_over>(other).object == actor);
+    CHECK(s.next<want_leases>(self).lease_class == 9);
+    s.drop(driver, actor);
+    s.say(other, borrow{actor});  // A borrower's borrow is answered, too.
+    CHECK(s.next<borrowed>(other).object == actor);
+    CHECK(s.all.count() == 2);
+  }
+  SECTION("its maker dies") {
+    s.crash(driver);
+    CHECK(s.next<gone>(other).object == actor);
+    CHECK(s.next<actor_changed>(other).state == actor_state::dead);
+    CHECK(s.next<handed_over>(other).object == actor);
+    CHECK(s.next<want_leases>(self).lease_class == 9);
+    s.say(other, borrow{actor});
+    CHECK(s.next<gone>(other).object == actor);
+  }
   CHECK(s.all.stray_count() == 0);
 }
 
@@ -605,7 +646,7 @@ TEST_CASE("what makes no sense to a directory is dropped and counted", "[engine]
   stray(worker, actor_made{actor, 1, nullptr});                      // twice
   stray(second_worker, actor_ended{actor, 1, actor_end::asked});
   stray(worker, actor_ended{actor, 2, actor_end::asked});
-  stray(driver, party_died{died(worker, death_kind::exited)});                        // not by the node
+  stray(driver, party_died{died(worker, death_kind::exited)});  // not by the node
   stray(other, find_actor{1, "x", "", 0});
   stray(other, watch_actor{actor});
   stray(driver, settled{});                                          // not for a directory

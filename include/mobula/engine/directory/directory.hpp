@@ -53,7 +53,7 @@ class directory : private references_host {
     register_or_refuse(from, std::move(said));
     if (key.owner != options_.self || references_.is_dead(from)) return;
     early_.registered(key.number, [&](party by, message&& late) {
-      receive(by, std::move(late), now);
+      if (!references_.is_dead(by)) receive(by, std::move(late), now);
     });
   }
 
@@ -197,7 +197,7 @@ class directory : private references_host {
     if (what.who == options_.self || references_.is_dead(what.who)) return;
     lives_.party_gone(what.who, to_string(what));
     early_.party_gone(what.who, [&](party by, message&& late) {
-      receive(by, std::move(late), now);
+      if (!references_.is_dead(by)) receive(by, std::move(late), now);
     });
   }
 

@@ -60,11 +60,8 @@ class actor_lives {
     names_.take(made.name_space, made.name, made.actor.number);
     records_[index].made = std::move(made);
     records_[index].creator = by;
-    if (records_[index].made.detached) {
-      references_.use(records_[index].made.actor);
-    } else {
-      tie(index, by).made = true;
-    }
+    if (records_[index].made.detached) references_.use(records_[index].made.actor);
+    tie(index, by).made = true;
     return index;
   }
   /// Nobody refers to it any more.
@@ -186,7 +183,9 @@ class actor_lives {
     for (const auto& [number, was] : were) {
       // By number, for what came before may have ended it.
       std::uint32_t index = find({options_.self, number});
-      if (index != 0 && was.hosts) worker_gone(index, how, was.made);
+      if (index != 0 && was.hosts) {
+        worker_gone(index, how, was.made && !records_[index].made.detached);
+      }
       index = find({options_.self, number});
       if (index != 0 && was.made) creator_gone(index, how);
     }
@@ -213,7 +212,7 @@ class actor_lives {
   }
   void forget(std::uint32_t index) {
     actor_record& one = records_[index];
-    if (!one.made.detached) untie(index, one.creator, &actor_tie::made);
+    untie(index, one.creator, &actor_tie::made);
     MOBULA_ASSERT(one.ties.count == 0, "an actor is forgotten that somebody has to do with");
     by_number_.erase(one.made.actor.number);
     one = {};
@@ -320,7 +319,12 @@ class actor_lives {
     send_wish(index, 1);
   }
   void creator_gone(std::uint32_t index, const std::string& how) {
-    if (!is_dead(records_[index].phase)) {
+    if (records_[index].made.detached) {
+      // Nobody else can give it its arguments.
+      if (records_[index].phase == actor_phase::arguments) {
+        die(index, "the process that made it " + how + " before its arguments were there", true);
+      }
+    } else if (!is_dead(records_[index].phase)) {
       die(index, "the process that made it " + how, true);
     } else if (records_[index].phase == actor_phase::closing) {
       end_life(index, true);  // It has no time left for what is queued.
