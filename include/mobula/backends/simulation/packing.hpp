@@ -43,8 +43,12 @@ packed pack(const message& written, KeyOf key_of) {
       made.values.push_back(key);
     } else {
       if (one.kind == detail::actor_attachment) kind = packed_kind::actor;
-      if (one.kind == detail::promise_attachment) kind = packed_kind::promise;
       made.refs.push_back(key);
+      if (one.kind == detail::promise_attachment) {
+        // A handle of a promise keeps the object too: both are mentioned.
+        kind = packed_kind::promise;
+        made.refs.push_back(engine::object_of_promise(key));
+      }
     }
     out.number(kind);
   }
@@ -76,7 +80,7 @@ message unpack(const engine::payload& from, Attach attach) {
     const auto kind = in.number<packed_kind>();
     std::size_t& index = kind == packed_kind::value ? values : refs;
     made.attachments.push_back(attach(kind, index));
-    ++index;
+    index += kind == packed_kind::promise ? 2 : 1;
   }
   const std::size_t buffers = in.size(1);
   for (std::size_t i = 0; i < buffers; ++i) {

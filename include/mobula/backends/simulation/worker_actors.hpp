@@ -214,7 +214,7 @@ inline detail::actor_ptr worker_process::spawn(detail::task& constructor,
                                                const detail::actor_request& request) {
   const actor_options& options = request.options;
   engine::register_actor what;
-  what.actor = {shared_.node_party, (self().value() & 0xffffff) << 40 | ++actors_made_};
+  what.actor = {shared_.node_party, (self().value() & 0x7fffff) << 40 | ++actors_made_};
   what.name = options.name;
   what.name_space = options.name_space.empty() ? shared_.name_space : options.name_space;
   what.type = shared_.number_of(std::string("class ") + request.type.name());

@@ -248,12 +248,16 @@ inline void worker_process::run_body(engine::body& one) {
   } else {
     engine::key_list mentions;
     engine::append_mentions(one.what(), mentions);
+    const bool plain = one.kind == engine::body_kind::constructor;
     event([&] {
-      for (const engine::object_key& key : mentions) owner_.refs().covered(one.caller, key);
+      for (const engine::object_key& key : mentions) {
+        plain ? owner_.refs().arrived(one.caller, key) : owner_.refs().covered(one.caller, key);
+      }
     });
-    covers_[&one] = std::move(mentions);
+    if (!plain) covers_[&one] = mentions;
     run_function(one, end);
     drain_abandoned(shared_);
+    if (plain && alive_) event([&] { drop_refs(mentions); });
   }
   if (!alive_) return;
   event([&] {
@@ -280,13 +284,7 @@ inline void worker_process::run_function(engine::body& one, engine::body_end& en
     return;
   }
   detail::actor_ptr self;
-  if (one.actor != nullptr) {
-    const auto known = shared_.actor_classes.find(one.actor->made.actor);
-    if (known != shared_.actor_classes.end()) {
-      self = actor_for(one.actor->made.actor, *known->second.type, known->second.name,
-                       one.actor->made.label);
-    }
-  }
+  if (one.actor != nullptr) self = handle_in_house(*one.actor);
   for (std::uint32_t attempt = one.kind == engine::body_kind::constructor ? 1 : one.push.attempt;;
        ++attempt) {
     auto* const record = new body_task(shared_.epoch, *entry);
@@ -350,11 +348,37 @@ inline void worker_process::run_function(engine::body& one, engine::body_end& en
   self = {};
 }
 
+/// In nobody's call, but `this_actor` knows it.
 inline void worker_process::run_destructor(engine::body& one) {
   auto* const object = static_cast<actor_object*>(one.actor->user);
   if (object == nullptr || object->instance == nullptr) return;
   void* const instance = std::exchange(object->instance, nullptr);
-  object->constructor->destroy_instance(instance);
+  auto* const record = new body_task(shared_.epoch, *object->constructor);
+  const detail::actor_ptr self = handle_in_house(*one.actor);
+  if (self) {
+    record->actor = self.get();
+    self->add_reference();
+  }
+  {
+    detail::frame mine(*record);
+    mine.restarted = one.actor->made.restarted;
+    body_fiber::current()->body_frame = &mine;
+    object->constructor->destroy_instance(instance);
+    body_fiber::current()->body_frame = nullptr;
+  }
+  record->end();
+}
+/// A handle to the actor itself, for its own bodies; the caller's cover, or nothing, keeps it.
+inline detail::actor_ptr worker_process::handle_in_house(const engine::actor_life& life) {
+  const auto known = shared_.actor_classes.find(life.made.actor);
+  if (known == shared_.actor_classes.end()) return {};
+  if (!owner_.refs().holds(life.made.actor)) {
+    const bool fresh = !actors_.contains(life.made.actor);
+    actor_handle* const one =
+        handle_for(life.made.actor, *known->second.type, known->second.name, life.made.label);
+    return fresh ? detail::actor_ptr::adopt(one) : detail::actor_ptr::share(one);
+  }
+  return actor_for(life.made.actor, *known->second.type, known->second.name, life.made.label);
 }
 
 // --- Death

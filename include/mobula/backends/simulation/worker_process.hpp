@@ -209,6 +209,7 @@ class worker_process final : public party_process,
   void run_body(engine::body& one);
   void run_function(engine::body& one, engine::body_end& end);
   void run_destructor(engine::body& one);
+  detail::actor_ptr handle_in_house(const engine::actor_life& life);
   void ask_to_stop(body_fiber& one, bool recursive);
   body_fiber* fiber_of(const engine::body& one) noexcept;
   [[nodiscard]] bool is_running(std::uint64_t number) const noexcept;
