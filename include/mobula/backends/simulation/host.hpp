@@ -23,6 +23,9 @@
 #include "mobula/backends/simulation/faults.hpp"
 #include "mobula/backends/simulation/node_process.hpp"
 #include "mobula/backends/simulation/shared_state.hpp"
+#include "mobula/backends/simulation/worker_actors.hpp"
+#include "mobula/backends/simulation/worker_bodies.hpp"
+#include "mobula/backends/simulation/worker_objects.hpp"
 #include "mobula/backends/simulation/worker_process.hpp"
 #include "mobula/backends/simulation/world.hpp"
 
@@ -36,7 +39,9 @@ class simulation_host;
 /// whose code it is.
 class turn {
  public:
-  explicit turn(simulation_host& host);
+  /// Throws `cancelled_error` in a process that was killed, where `throws`: nothing that its bodies
+  /// do while they are unwound counts.
+  explicit turn(simulation_host& host, bool throws = true);
   turn(const turn&) = delete;
   turn& operator=(const turn&) = delete;
   ~turn();
@@ -143,7 +148,7 @@ class simulation_host final : public detail::backend, public process_maker {
   }
   void unblocked(detail::task& one) noexcept override {
     if (one.function->kind == detail::function_kind::constructor) {
-      const turn mine(*this);
+      const turn mine(*this, false);
       const auto home = shared_.constructor_homes.find(&one);
       (home != shared_.constructor_homes.end() ? home->second : &mine.process())->construct(one);
     } else {
@@ -165,7 +170,7 @@ class simulation_host final : public detail::backend, public process_maker {
     return mine.process().fulfil(target, made, why);
   }
   void abandon_promise(detail::record& target) noexcept override {
-    const turn mine(*this);
+    const turn mine(*this, false);
     mine.process().abandon_promise(target);
   }
 
@@ -206,7 +211,7 @@ class simulation_host final : public detail::backend, public process_maker {
   std::vector<node_info> nodes() const override { return {this_node()}; }
   resource_set available_resources() const override { return this_node().available; }
   node_info this_node() const override {
-    const turn mine(const_cast<simulation_host&>(*this));
+    const turn mine(const_cast<simulation_host&>(*this), false);
     node_info now = shared_.node;
     now.available = node_->machine().available().to_set();
     return now;
@@ -424,12 +429,12 @@ class simulation_host final : public detail::backend, public process_maker {
 // --- Turns
 // -----------------------------------------------------------------------------------------
 
-inline turn::turn(simulation_host& host) : host_(host) {
+inline turn::turn(simulation_host& host, bool throws) : host_(host) {
   world& sim = host.world_;
   if (sim.on_own_thread()) {
     body_fiber* const inside = body_fiber::current();
     process_ = inside != nullptr ? &inside->process : host.driver_.get();
-    if (inside != nullptr && inside->killed && std::uncaught_exceptions() == 0) {
+    if (throws && inside != nullptr && inside->killed && std::uncaught_exceptions() == 0) {
       throw cancelled_error("the process was killed");
     }
   } else {

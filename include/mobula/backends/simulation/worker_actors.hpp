@@ -210,6 +210,26 @@ inline detail::actor_ptr worker_process::actor_for(engine::object_key key,
   return fresh ? detail::actor_ptr::adopt(one) : detail::actor_ptr::share(one);
 }
 
+/// An argument of a constructor may fail long before the others are there: its record is settled then,
+/// which it is in no other way.
+struct worker_process::constructor_watch {
+  detail::waiter link;  // first: a fired waiter is found back by its address
+  worker_process* process = nullptr;
+  detail::task* constructor = nullptr;
+  engine::object_key actor;
+  bool told = false;
+
+  static void fired(detail::waiter& link) noexcept {
+    auto& self = reinterpret_cast<constructor_watch&>(link);
+    self.told = true;
+    auto why = std::make_shared<const error_fields>(describe(self.constructor->failed()->cause()));
+    self.process->event([&] {
+      self.process->transmit(self.process->shared_.node_party,
+                             engine::message(engine::actor_arguments{self.actor, {}, why}));
+    });
+  }
+};
+
 inline detail::actor_ptr worker_process::spawn(detail::task& constructor,
                                                const detail::actor_request& request) {
   const actor_options& options = request.options;
@@ -279,7 +299,10 @@ inline detail::actor_ptr worker_process::spawn(detail::task& constructor,
   handle->max_pending = options.max_pending_calls;
   for (const auto& [group, limit] : options.concurrency_groups) handle->groups.push_back(group);
   handle->groups_known = true;
-  constructors_.emplace(&constructor, key);
+  auto watch = std::make_unique<constructor_watch>(
+      constructor_watch{{nullptr, &constructor_watch::fired}, this, &constructor, key});
+  if (!constructor.add_waiter(watch->link)) constructor_watch::fired(watch->link);
+  constructors_.emplace(&constructor, std::move(watch));
   shared_.constructor_homes.emplace(&constructor, this);
   constructor.add_handle();
   detail::release_blocker(constructor);  // comes back through `construct`
@@ -292,9 +315,11 @@ inline void worker_process::construct(detail::task& constructor) {
     constructor.unpin();
     return;
   }
-  const engine::object_key key = at->second;
+  const std::unique_ptr<constructor_watch> watch = std::move(at->second);
+  const engine::object_key key = watch->actor;
   constructors_.erase(at);
   shared_.constructor_homes.erase(&constructor);
+  static_cast<void>(constructor.remove_waiter(watch->link));
   std::shared_ptr<const error_fields> failed;
   if (constructor.claim()) {
     try {
@@ -312,8 +337,6 @@ inline void worker_process::construct(detail::task& constructor) {
     constructor.settle_failure(detail::failure_ptr::make(
         cancelled_error("a constructor's own record has no value")));
     constructor.end_producing();
-  } else if (const detail::failure* const why = constructor.failed()) {
-    failed = std::make_shared<const error_fields>(describe(why->cause()));
   }
   if (failed) {
     event([&] {

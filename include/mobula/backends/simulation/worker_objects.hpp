@@ -426,6 +426,7 @@ inline void worker_process::promise_answered(std::uint64_t request, bool accepte
   finish(answer->arrived);
 }
 inline void worker_process::abandon_promise(detail::record& target) {
+  if (!alive_) return;
   drop(engine::promise_key(key_of(target)));
 }
 

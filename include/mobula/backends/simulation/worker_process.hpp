@@ -167,6 +167,7 @@ class worker_process final : public party_process,
     std::vector<action> waiting;  ///< told when it is answered
   };
   struct local_object;
+  struct constructor_watch;
   struct actor_object {
     void* instance = nullptr;
     const detail::function_entry* constructor = nullptr;
@@ -249,7 +250,8 @@ class worker_process final : public party_process,
   std::unordered_set<engine::object_key> fulfilled_;  ///< own promises, from the first `fulfil` on
   std::map<engine::object_key, local_object*> local_objects_;
   std::unordered_map<engine::object_key, actor_handle*> actors_;
-  std::unordered_map<const detail::task*, engine::object_key> constructors_;  ///< that wait
+  /// Those that wait for their arguments.
+  std::unordered_map<const detail::task*, std::unique_ptr<constructor_watch>> constructors_;
   std::vector<detail::task*> infeasible_;  ///< with their queues' pins
   std::map<std::uint64_t, std::shared_ptr<promise_answer>> promise_answers_;
   std::map<std::uint64_t, std::shared_ptr<actor_answer>> actor_answers_;
@@ -262,7 +264,3 @@ class worker_process final : public party_process,
 };
 
 }  // namespace mobula::simulation
-
-#include "mobula/backends/simulation/worker_actors.hpp"
-#include "mobula/backends/simulation/worker_bodies.hpp"
-#include "mobula/backends/simulation/worker_objects.hpp"
