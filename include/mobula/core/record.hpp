@@ -344,7 +344,7 @@ class record {
   static constexpr std::uint8_t private_copy = 1;
   /// A flag: `record_abandoned` is called at the end. Set by who has a handle, before it drops it.
   static constexpr std::uint8_t tracked = 2;
-  /// A flag beside it: others hold the object of which it is a copy.
+  /// A flag beside `private_copy`: others hold the object of which it is a copy.
   static constexpr std::uint8_t copy_of_shared = 4;
 
   /// Free for the storey above.

@@ -22,7 +22,7 @@ namespace mobula::simulation {
 /// The function with its arguments as they are sent; the handles in them are still the record's.
 inline engine::invocation worker_process::invocation_of(detail::task& one) {
   output written;
-  one.function->save_arguments(one, written);
+  detail::body_runner::save_arguments(one, written);
   packed made = pack_here(written.take());
   engine::invocation what;
   what.function = shared_.id_of(*one.function);

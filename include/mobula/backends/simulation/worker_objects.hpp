@@ -11,6 +11,7 @@
 #include "mobula/backend/foreign.hpp"
 #include "mobula/backend/promise_state.hpp"
 #include "mobula/backends/simulation/worker_process.hpp"
+#include "mobula/backends/threads/body.hpp"
 #include "mobula/core/body_failure.hpp"
 #include "mobula/core/error_fields.hpp"
 #include "mobula/serialization/input.hpp"
@@ -338,7 +339,7 @@ inline void worker_process::settled(engine::object_key object, const engine::out
 
 inline detail::record_ptr worker_process::put(const detail::record& ready) {
   output written;
-  ready.type().save_value(ready, written);
+  detail::body_runner::save_object(ready, written);
   packed made = pack_here(written.take());
   engine::object_key key;
   if (made.bytes.size() > engine::inline_bytes_max) {

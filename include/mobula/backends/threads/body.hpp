@@ -8,13 +8,10 @@
 #include <utility>
 #include <vector>
 
-#include <unistd.h>
-
 #include "mobula/backend/attachment.hpp"
 #include "mobula/backend/frame.hpp"
 #include "mobula/backend/task.hpp"
 #include "mobula/core/body_failure.hpp"
-#include "mobula/core/current_exception.hpp"
 #include "mobula/core/error_fields.hpp"
 #include "mobula/serialization/input.hpp"
 #include "mobula/serialization/message.hpp"
@@ -65,14 +62,27 @@ class body_runner {
     };
     const holding until_written{one};
     output written;
-    try {
-      one.function->save_arguments(one, written);
-    } catch (const serialization_error& thrown) {
-      throw serialization_error(subject(one) + ": its arguments can't be sent: " + thrown.what());
-    }
+    save_arguments(one, written);
     auto sent = std::make_unique<sent_arguments>();
     sent->arguments = written.take();
     one.extension = std::move(sent);
+  }
+
+  /// Throws `serialization_error` that names the call.
+  static void save_arguments(const task& one, output& to) {
+    try {
+      one.function->save_arguments(one, to);
+    } catch (const serialization_error& thrown) {
+      throw serialization_error(subject(one) + ": its arguments can't be sent: " + thrown.what());
+    }
+  }
+  /// Of `put`.
+  static void save_object(const record& object, output& to) {
+    try {
+      object.type().save_value(object, to);
+    } catch (const serialization_error& thrown) {
+      throw serialization_error(std::string{"put: the value can't be sent: "} + thrown.what());
+    }
   }
 
   body_end run(task& one, void*& instance, bool keep) const noexcept {
@@ -85,10 +95,6 @@ class body_runner {
       }
     } catch (const actor_exit&) {
       end.exited = true;
-    } catch (const unsent_error& thrown) {
-      end.thrown = std::current_exception();
-      end.why = failure_ptr::make(serialization_error(
-          failed_where(subject(one), node_, static_cast<int>(::getpid())) + ": " + thrown.what()));
     } catch (...) {
       end.thrown = std::current_exception();
       end.why = failure_of_current_exception(subject(one), one.name(), node_);
