@@ -381,9 +381,7 @@ inline void worker_process::actor_answered(const engine::actor_registered& what)
 
 inline void worker_process::kill(actor_handle& one, bool restart) {
   const engine::object_key key = one.key();
-  const std::string who = detail::frame::current == nullptr
-                              ? std::string("its owner")
-                              : detail::body_runner::subject(detail::frame::current->running());
+  const std::string who = detail::body_runner::killer_of(one);
   event([&] {
     transmit(shared_.node_party, engine::message(engine::kill_actor{key, restart, who}));
     if (restart) return;

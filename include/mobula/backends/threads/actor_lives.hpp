@@ -114,7 +114,7 @@ class actor_lives {
   }
 
   void kill(actor_cell& cell, bool restart) {
-    const std::string why = "killed by " + killer_of(cell);
+    const std::string why = "killed by " + body_runner::killer_of(cell);
     if (!restart || !begin_restart(cell, why)) die(cell, why);
   }
 
@@ -389,16 +389,6 @@ class actor_lives {
   static void finish_stop(record& done) noexcept {
     done.settle_value();
     done.end_producing();
-  }
-
-  /// Whose body calls `kill` on this thread; outside of bodies it is the driver, who owns the
-  /// actor.
-  static std::string killer_of(const actor_cell& cell) {
-    if (frame::current == nullptr) return "its owner";
-    const task& by = frame::current->running();
-    if (by.actor == &cell) return "itself";
-    if (by.actor != nullptr) return "actor \"" + by.actor->label() + "\"";
-    return body_runner::subject(by);
   }
 
   /// Every call takes one life away, be it begun or not. False where none is left.

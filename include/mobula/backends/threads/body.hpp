@@ -112,6 +112,15 @@ class body_runner {
     return "actor \"" + one.actor->label() + "\", call \"" + one.name() + "\"";
   }
 
+  /// Whose body calls `kill` on this thread; outside of bodies it is the driver, the actor's owner.
+  static std::string killer_of(const actor_state& killed) {
+    if (frame::current == nullptr) return "its owner";
+    const task& by = frame::current->running();
+    if (by.actor == nullptr) return subject(by);
+    if (by.actor->id() == killed.id()) return "itself";
+    return "actor \"" + by.actor->label() + "\"";
+  }
+
  private:
   /// To an object that is an argument and nothing else: the argument's, and its attachment's.
   static constexpr std::uint32_t handles_of_argument = 2;
