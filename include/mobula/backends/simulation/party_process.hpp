@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <span>
@@ -97,10 +98,13 @@ class party_process : public party_base {
   void transmit(party to, Message&& one) {
     if (!alive_) return;
     if (to == self()) {
-      // Its own machines talk to each other without a network.
-      auto boxed = std::make_shared<engine::message>(std::forward<Message>(one));
-      world_.events().at(world_.now(), {event_kind::local, self().value(), 0, self()},
-                         [this, boxed] { deliver(self(), std::move(*boxed)); });
+      // Its own machines talk to each other without a network, but in order too.
+      to_itself_.emplace_back(std::forward<Message>(one));
+      world_.events().at(world_.now(), {event_kind::local, self().value(), 0, self()}, [this] {
+        engine::message first = std::move(to_itself_.front());
+        to_itself_.pop_front();
+        deliver(self(), std::move(first));
+      });
       return;
     }
     peer& with = peer_of(to);
@@ -175,6 +179,7 @@ class party_process : public party_base {
   }
 
   std::map<party, std::unique_ptr<peer>> peers_;
+  std::deque<engine::message> to_itself_;
   std::vector<action> todo_;
   std::vector<std::byte> buffer_;
   int depth_ = 0;

@@ -81,7 +81,7 @@ inline void worker_process::submit_task(detail::task& one) {
   engine::object_key key;
   event([&] {
     key = owner_.submit(std::move(spec), world_.now());
-    bind(one, key);
+    bind_submitted(one, key);
   });
   one.number = key.owner.value() << 48 ^ key.number;
 }
@@ -127,7 +127,7 @@ inline void worker_process::submit_call(detail::task& one) {
   engine::object_key key;
   event([&] {
     key = owner_.call(std::move(spec), world_.now());
-    bind(one, key);
+    bind_submitted(one, key);
   });
   one.number = key.owner.value() << 48 ^ key.number;
 }
@@ -397,7 +397,7 @@ inline void worker_process::stop(actor_handle& one, detail::record& done) {
   spec.actor = one.key();
   spec.caller = caller();
   spec.stop_actor = true;
-  event([&] { bind(done, owner_.call(std::move(spec), world_.now())); });
+  event([&] { bind_submitted(done, owner_.call(std::move(spec), world_.now())); });
 }
 
 }  // namespace mobula::simulation

@@ -262,7 +262,6 @@ inline void worker_process::run_body(engine::body& one) {
   if (!alive_) return;
   event([&] {
     // Whoever gets the result gets the references in it before the call's cover ends.
-    take_refs(end.result.refs);
     const engine::key_list sent = end.result.refs;
     end.kept = uncovered(one);
     executor_.body_ended(one, std::move(end), world_.now());
@@ -309,7 +308,9 @@ inline void worker_process::run_function(engine::body& one, engine::body_end& en
         input read(arguments);
         output written;
         entry->invoke(instance, read, written);
-        packed made = pack_here(written.take());
+        const message sent = written.take();  // its handles keep what it refers to, for now
+        packed made = pack_here(sent);
+        event([&] { take_refs(made.refs); });
         end.result = {};
         if (made.bytes.size() > engine::inline_bytes_max &&
             one.kind != engine::body_kind::constructor) {

@@ -116,6 +116,15 @@ inline void worker_process::bind(detail::record& one, engine::object_key key) {
   records_[key] = &one;
 }
 
+/// Its outcome may have been decided while it was submitted, before anybody knew its record.
+inline void worker_process::bind_submitted(detail::record& one, engine::object_key key) {
+  bind(one, key);
+  const engine::outcome* const known = owner_.result(key);
+  if (known != nullptr && known->kind != engine::outcome_kind::pending) {
+    later([this, key] { load(key); });
+  }
+}
+
 inline engine::object_key worker_process::key_of(detail::record& one) {
   drain_abandoned(shared_);
   const auto at = shared_.bindings.find(&one);

@@ -175,6 +175,7 @@ class worker_process final : public party_process,
 
   // Objects.
   void bind(detail::record& one, engine::object_key key);
+  void bind_submitted(detail::record& one, engine::object_key key);
   engine::object_key key_of(detail::record& one);
   engine::object_key key_of(const attachment& one);
   engine::object_key adopt(detail::record& one);

@@ -176,8 +176,9 @@ class owner final : private references_host {
       return first;
     }
     mention_to(promise.owner, value);
-    drop_refs(value.refs);
+    key_list own_uses = value.refs;
     host_.send(promise.owner, engine::fulfil{promise, request, std::move(value)});
+    drop_refs(own_uses);
     step(now);
     return false;
   }
