@@ -36,6 +36,9 @@ class actor_state {
   [[nodiscard]] bool has_handles() const noexcept {
     return (counts_.load(std::memory_order_acquire) & handle_mask) != 0;
   }
+  [[nodiscard]] std::uint32_t handle_count() const noexcept {
+    return static_cast<std::uint32_t>(counts_.load(std::memory_order_acquire) & handle_mask);
+  }
   void add_reference() noexcept { counts_.fetch_add(one_reference, std::memory_order_relaxed); }
   void drop_reference() noexcept {
     const std::uint64_t old = counts_.fetch_sub(one_reference, std::memory_order_acq_rel);

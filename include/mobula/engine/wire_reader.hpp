@@ -109,7 +109,9 @@ inline void get(byte_reader& in, std::string& value, const place& at) {
 }
 inline void get(byte_reader& in, payload& value, const place& at) {
   const std::span<const std::byte> from = in.take(in.length(payload_bytes_max, 1, at), at);
-  value = payload(std::vector<std::byte>(from.begin(), from.end()));
+  std::vector<std::byte> copy(from.size());
+  std::copy(from.begin(), from.end(), copy.begin());
+  value = payload(std::move(copy));
 }
 inline void get(byte_reader& in, resource_amount& value, const place& at) {
   constexpr auto most = static_cast<std::uint64_t>(resource_amount_max) *

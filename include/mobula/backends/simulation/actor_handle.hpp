@@ -32,6 +32,9 @@ class actor_handle final : public detail::actor_state {
   /// As its maker called it.
   const std::string& made_label() const noexcept { return label_; }
 
+  /// Beside the one that asks.
+  [[nodiscard]] bool has_other_handles() const noexcept { return handle_count() > 1; }
+
   bool counted = false;
   int max_task_retries = 0;
   std::size_t max_pending = 0;

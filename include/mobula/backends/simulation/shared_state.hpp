@@ -96,6 +96,14 @@ struct shared_state {
     return numbers_.emplace(what, numbers_.size() + 1).first->second;
   }
 
+  /// Of a class that has been given a number as `class X`.
+  std::string class_name(std::uint64_t number) const {
+    for (const auto& [what, known] : numbers_) {
+      if (known == number) return detail::demangle(what.substr(6).c_str());
+    }
+    return "another class";
+  }
+
   /// Records whose last handle is gone, and actors likewise: noted on any thread, handled under the
   /// world's mutex.
   std::mutex abandoned_mutex;

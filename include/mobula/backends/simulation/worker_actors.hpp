@@ -12,12 +12,56 @@
 #include "mobula/backends/simulation/worker_process.hpp"
 #include "mobula/backends/threads/body.hpp"
 #include "mobula/core/validate.hpp"
+#include "mobula/serialization/input.hpp"
 #include "mobula/serialization/output.hpp"
 
 namespace mobula::simulation {
 
 // --- Tasks and calls
 // ---------------------------------------------------------------------------------
+
+/// What the body may ask of itself goes before its arguments: `this_task::resources`.
+inline engine::payload with_resources(const detail::task& one, engine::payload arguments) {
+  output out;
+  const bool plain = one.is_plain() || one.actor != nullptr;
+  out.number(static_cast<std::uint8_t>(plain));
+  if (!plain) {
+    const resource_vector& asked = one.wishes->resources;
+    out.number(asked.cpus().steps());
+    out.number(asked.gpus().steps());
+    out.number(asked.memory());
+    out.size(asked.custom().size());
+    for (const auto& [name, amount] : asked.custom()) {
+      out.size(name.size());
+      out.write(name.data(), name.size());
+      out.number(amount.steps());
+    }
+  }
+  std::vector<std::byte> bytes = out.take().bytes;
+  bytes.insert(bytes.end(), arguments.bytes().begin(), arguments.bytes().end());
+  return engine::payload(std::move(bytes));
+}
+/// The reading end. Leaves the arguments.
+inline engine::payload take_resources(const engine::payload& sent, detail::task& one) {
+  message whole;
+  whole.bytes.assign(sent.bytes().begin(), sent.bytes().end());
+  input in(whole);
+  if (in.number<std::uint8_t>() == 0) {
+    resource_set asked;
+    asked.cpus = resource_amount::from_steps(in.number<std::int64_t>()).value();
+    asked.gpus = resource_amount::from_steps(in.number<std::int64_t>()).value();
+    asked.memory = in.number<std::uint64_t>();
+    for (std::size_t left = in.size(1); left > 0; --left) {
+      std::string name(in.size(1), '\0');
+      in.read(name.data(), name.size());
+      asked.custom[name] = resource_amount::from_steps(in.number<std::int64_t>()).value();
+    }
+    one.make_wishes().plain = false;
+    one.make_wishes().resources = resource_vector(asked);
+  }
+  return engine::payload({whole.bytes.end() - static_cast<std::ptrdiff_t>(in.remaining()),
+                          whole.bytes.end()});
+}
 
 /// The function with its arguments as they are sent; the handles in them are still the record's.
 inline engine::invocation worker_process::invocation_of(detail::task& one) {
@@ -26,7 +70,7 @@ inline engine::invocation worker_process::invocation_of(detail::task& one) {
   packed made = pack_here(written.take());
   engine::invocation what;
   what.function = shared_.id_of(*one.function);
-  what.arguments = std::move(made.bytes);
+  what.arguments = with_resources(one, std::move(made.bytes));
   what.refs = std::move(made.refs);
   for (const engine::object_key key : made.values) {
     what.values.push_back({});
@@ -41,7 +85,9 @@ inline engine::invocation worker_process::invocation_of(detail::task& one) {
 
 inline void worker_process::submit(detail::task& one) {
   // Where an argument has failed already, the task has failed with it.
-  if (one.claim()) {
+  if (!one.claim()) {
+    if (one.posted) log_post_failure(one, describe(one.failed()->cause()));
+  } else {
     one.spare = claimed_by_submit;  // the arguments go in `unblocked`
     try {
       one.actor == nullptr ? submit_task(one) : submit_call(one);
@@ -324,7 +370,6 @@ inline void worker_process::construct(detail::task& constructor) {
   if (constructor.claim()) {
     try {
       engine::invocation what = invocation_of(constructor);
-      what.refs.push_back(key);  // the actor may hand out handles to itself
       event([&] { owner_.construct(key, std::move(what), world_.now()); });
     } catch (const error& thrown) {
       failed = std::make_shared<const error_fields>(describe(thrown));
@@ -363,7 +408,8 @@ inline detail::actor_ptr worker_process::find(const std::string& name,
   const engine::actor_registered& said = answer->what;
   if (said.how == engine::registration::other_type) {
     throw std::invalid_argument("find: the actor '" + name + "' of namespace '" + name_space +
-                                "' is not of class " + detail::demangle(type));
+                                "' is of class " + shared_.class_name(said.type) + ", not " +
+                                detail::demangle(type));
   }
   if (said.how != engine::registration::found || said.actor.empty()) return {};
   detail::actor_ptr found = actor_for(said.actor, type, name, said.label);

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "mobula/backends/simulation/body_task.hpp"
+#include "mobula/backends/simulation/worker_actors.hpp"
 #include "mobula/backends/simulation/worker_process.hpp"
 #include "mobula/backends/threads/body.hpp"
 #include "mobula/core/body_failure.hpp"
@@ -304,7 +305,8 @@ inline void worker_process::run_function(engine::body& one, engine::body_end& en
       fiber.body_frame = &mine;
       if (fiber.stop) mine.request_stop();
       try {
-        const message arguments = unpack_here(what.arguments, what.refs, &what.values);
+        const engine::payload sent_arguments = take_resources(what.arguments, *record);
+        const message arguments = unpack_here(sent_arguments, what.refs, &what.values);
         input read(arguments);
         output written;
         entry->invoke(instance, read, written);
@@ -345,6 +347,13 @@ inline void worker_process::run_function(engine::body& one, engine::body_end& en
   }
   if (one.kind == engine::body_kind::constructor && instance != nullptr) {
     one.actor->user = new actor_object{instance, entry};
+  }
+  if (!self) return;
+  // A constructor is covered by nobody: handles to the actor itself that it has kept are borrowed now.
+  auto& handle = static_cast<actor_handle&>(*self);
+  if (!handle.counted && handle.has_other_handles() && alive_) {
+    handle.counted = true;
+    event([&] { owner_.refs().arrived(shared_.node_party, handle.key()); });
   }
   self = {};
 }

@@ -292,12 +292,41 @@ inline detail::failure_ptr worker_process::failure_of(const error_fields& why) {
   return detail::failure_ptr{new detail::failure(rebuild(why))};
 }
 
+/// Keeps a record, and its value, while it is settled: by a handle, or where it has a producer by a
+/// pin, so that whoever has the only handle is seen to have the only one. False: it is gone.
+class worker_process::kept_record {
+ public:
+  explicit kept_record(detail::record* one) : record_(one) {
+    if (one == nullptr) return;
+    if (one->is_producing()) {
+      one->pin();
+    } else if (one->try_add_handle()) {
+      handle_ = detail::record_ptr::adopt(one);
+    } else {
+      record_ = nullptr;
+    }
+  }
+  explicit kept_record(detail::record& one) : kept_record(&one) {}
+  kept_record(const kept_record&) = delete;
+  kept_record& operator=(const kept_record&) = delete;
+  ~kept_record() {
+    if (record_ != nullptr && !handle_) record_->unpin();
+  }
+  explicit operator bool() const noexcept { return record_ != nullptr; }
+  detail::record& operator*() const noexcept { return *record_; }
+
+ private:
+  detail::record* record_;
+  detail::record_ptr handle_;
+};
+
 /// The outcome of a key is known: its record gets it.
 inline void worker_process::load(engine::object_key key) {
   drain_abandoned(shared_);
   const auto at = records_.find(key);
-  if (at == records_.end() || !at->second->try_add_handle()) return;
-  const detail::record_ptr held = detail::record_ptr::adopt(at->second);
+  if (at == records_.end()) return;
+  const kept_record held(*at->second);
+  if (!held) return;
   detail::record& one = *held;
   const engine::outcome* const known = owner_.result(key);
   if (known == nullptr || known->kind == engine::outcome_kind::pending) return;
@@ -305,8 +334,7 @@ inline void worker_process::load(engine::object_key key) {
     use_pin(key, [this, key] {
       const auto pinned = pins_.find(key);
       const auto record = records_.find(key);
-      if (record != records_.end() && record->second->try_add_handle()) {
-        const detail::record_ptr kept = detail::record_ptr::adopt(record->second);
+      if (const kept_record kept{record == records_.end() ? nullptr : record->second}) {
         const engine::outcome* const now_known = owner_.result(key);
         settle(*kept, now_known != nullptr ? now_known->refs : engine::key_list{},
                pinned->second.failed ? engine::payload{} : memory_.read(key),

@@ -167,6 +167,7 @@ class worker_process final : public party_process,
     std::vector<action> waiting;  ///< told when it is answered
   };
   struct local_object;
+  class kept_record;
   struct constructor_watch;
   struct actor_object {
     void* instance = nullptr;

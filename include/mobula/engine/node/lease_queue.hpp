@@ -164,9 +164,12 @@ class lease_queue {
 
   bool overtakes(const shape_record& taker, const shape_record& older, const ledger& amounts,
                  const limits& now) const noexcept {
+    // What actors keep from the older one is not kept free for it either: they may live for ever.
     return &taker != &older && !older.ring.empty() &&
            older.ring.front()->since < taker.ring.front()->since && !fits(older, amounts, now) &&
-           takes_what_is_needed(taker, older, amounts, now);
+           takes_what_is_needed(taker, older, amounts, now) &&
+           amounts.fits_beside_actors(older.resources) &&
+           amounts.fits_beside_actors(older.to_place);
   }
 
   /// Whether somebody older has been overtaken often enough by such as `taker`.

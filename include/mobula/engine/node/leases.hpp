@@ -96,6 +96,7 @@ class leases {
     if (lease->state == lease_state::ending) return true;
     if (lease->state != lease_state::running) return false;
     set_state(*lease, lease_state::blocked);
+    if (std::exchange(lease->overdrawn, false)) return true;  // they are lent still
     lend(*lease, true);
     ledger_.lend(lease->wish->shape->resources.cpus());
     return true;
@@ -176,9 +177,16 @@ class leases {
   void schedule(instant now) {
     while (lease_record* lease = resuming_.front()) {
       const resource_amount cpus = lease->wish->shape->resources.cpus();
-      if (!ledger_.can_resume(cpus)) break;
-      ledger_.resume(cpus);
-      lend(*lease, false);
+      if (ledger_.can_resume(cpus)) {
+        ledger_.resume(cpus);
+        lend(*lease, false);
+      } else if (cpus <= ledger_.available().cpus() + ledger_.kept().cpus()) {
+        // An actor has taken what it lent, for as long as that lives, and may wait for this very
+        // body: it goes on without.
+        lease->overdrawn = true;
+      } else {
+        break;
+      }
       resuming_.remove(*lease);
       set_state(*lease, lease_state::running);
       host_.send(lease->worker->who, message(body_resumed{lease->id}));
@@ -233,7 +241,8 @@ class leases {
       MOBULA_ASSERT(one.lent || (one.state != lease_state::blocked &&
                                  one.state != lease_state::resuming),
                     "a blocked lease has lent its CPUs");
-      MOBULA_ASSERT(!one.lent || one.state != lease_state::running, "who runs has its CPUs");
+      MOBULA_ASSERT(!one.lent || one.state != lease_state::running || one.overdrawn,
+                    "who runs has its CPUs, unless an actor has taken them");
       MOBULA_ASSERT((one.state == lease_state::ending) ==
                         (!unserved && one.worker->state == worker_state::ending),
                     "a lease ends with its worker");
@@ -336,11 +345,12 @@ class leases {
     MOBULA_ASSERT(lease.slot < (std::uint32_t{1} << slot_bits), "leases fit their numbers");
     lease.id = lease_id{++granted_ << slot_bits | lease.slot};
     lease.state = lease_state::unserved;
-    lease.lent = lease.reclaimed = false;
+    lease.lent = lease.reclaimed = lease.overdrawn = false;
     lease.wish = &wish;
     lease.worker = nullptr;
     lease.holder = wish.requester;
     ledger_.take(wish.shape->resources);
+    if (wish.purpose != lease_purpose::tasks) ledger_.keep(wish.shape->resources);
     ++wish.unserved;
     ++wish.leases;
     ++wish.holding;
@@ -436,6 +446,7 @@ class leases {
   /// Its resources are free, and nothing remembers it.
   void release(lease_record& lease) {
     wish_record& wish = *lease.wish;
+    if (wish.purpose != lease_purpose::tasks) ledger_.end_keeping(wish.shape->resources);
     if (lease.lent) {
       ledger_.give_back_lent(wish.shape->resources);
       lend(lease, false);

@@ -52,7 +52,17 @@ class ledger {
     available_ -= resource_vector::of_cpus(had.cpus());
   }
 
+  /// What actors hold for as long as they live: nobody else can count on it.
+  void keep(const resource_vector& need) { kept_ += need; }
+  void end_keeping(const resource_vector& had) { kept_ -= had; }
+  const resource_vector& kept() const noexcept { return kept_; }
+  /// Whether it would fit if all tasks were over.
+  bool fits_beside_actors(const resource_vector& need) const {
+    return need.fits_in(total_) && (need + kept_).fits_in(total_);
+  }
+
   void verify() const {
+    MOBULA_ASSERT(kept_.fits_in(held_), "what actors keep is held");
     MOBULA_ASSERT(available_ + held_ == total_ + resource_vector::of_cpus(lent_),
                   "free and held resources are the total and what is lent");
     MOBULA_ASSERT(held_.cpus() >= lent_, "only what is held is lent");
@@ -62,6 +72,7 @@ class ledger {
   resource_vector total_;
   resource_vector available_;
   resource_vector held_;
+  resource_vector kept_;
   resource_amount lent_;
 };
 

@@ -78,6 +78,7 @@ struct lease_record {
   lease_state state = lease_state::unserved;
   /// CPUs are lent; in `ending` too, for it may have been blocked before.
   bool lent = false;
+  bool overdrawn = false;  ///< it runs although its CPUs are lent: an actor keeps them
   bool reclaimed = false;
   instant reclaimed_at = 0;
   wish_record* wish = nullptr;      ///< never null while the slot is in use

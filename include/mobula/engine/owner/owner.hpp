@@ -441,7 +441,10 @@ class owner final : private references_host {
     };
     for (const carried& need : one.what.values) wait_for(need.object);
     for (const object_key& order : one.after) wait_for(order);
-    if (one.is_call) calls_.enqueue(task, one.caller);
+    if (one.is_call) {
+      calls_.enqueue(task, one.caller);
+      if (auto why = calls_.dead(one.home)) failed = why;
+    }
     if (failed) {
       end_unpushed(task, failed, now);
     } else if (one.missing == 0) {
