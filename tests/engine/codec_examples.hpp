@@ -104,6 +104,7 @@ inline std::vector<message> typical() {
                             .signal = 11,
                             .exit_code = -2,
                             .begun = 12,
+                            .lease = lease_id(0x22),
                             .text = "oops"}});
   all.push_back(end_worker{party(9), "killed"});
   all.push_back(push_task{.task = object,
@@ -121,7 +122,8 @@ inline std::vector<message> typical() {
                           .attempt = 2,
                           .result = failed_outcome(threw()),
                           .kept = {key(2, 3), key(4, 5), key(6, 7)},
-                          .retryable = true});
+                          .retryable = true,
+                          .life_over = true});
   all.push_back(call_begun{object});
   all.push_back(cancel_task{object, 2, false});
   all.push_back(steal_tasks{lease, 17});

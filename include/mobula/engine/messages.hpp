@@ -211,9 +211,11 @@ struct death {
   death_kind kind = death_kind::exited;
   std::int32_t signal = 0;
   std::int32_t exit_code = 0;
-  /// Of the pushes of its last lease, how many it had begun; all of the later ones never ran.
+  /// Of the pushes of its last lease that it got any of, how many it had begun; all of the later
+  /// ones, and those of a lease whose pushes had not arrived, never ran.
   std::uint64_t begun = 0;
-  std::string text;
+  lease_id lease{};  ///< that lease
+  std::string text{};
   friend bool operator==(const death&, const death&) = default;
 };
 /// From a node to everybody on it: a worker or driver is dead. Nothing comes from it any more.
@@ -252,11 +254,14 @@ struct push_task {
 struct task_done {
   object_key task;
   std::uint32_t attempt = 1;  ///< the push's; of a call that ran again in place, the last
-  outcome result;
+  outcome result{};
   /// References of the call that the worker still holds: the caller keeps its own for the worker
   /// until `handed_over`. All others are free.
-  key_list kept;
+  key_list kept{};
   bool retryable = false;  ///< failed with an exception that the filter names
+  /// Of calls: the end of the actor's life answers, not the body, or the body ended it. What that
+  /// means for the caller is the directory's to say.
+  bool life_over = false;
   friend bool operator==(const task_done&, const task_done&) = default;
 };
 struct call_begun {

@@ -290,6 +290,8 @@ class references {
 
   /// A number of the user's for each entry; 0 at first.
   std::uint32_t tag(object_key key) const { return entries_[at(key)].tag; }
+  /// 0 where there is no entry, too.
+  std::uint32_t find_tag(object_key key) const { return entries_[entries_.find(key)].tag; }
   void set_tag(object_key key, std::uint32_t tag) { entries_[at(key)].tag = tag; }
 
   bool holds(object_key key) const { return entries_.find(key) != 0; }

@@ -59,7 +59,7 @@ inline constexpr auto layout_of<invocation> =
     fields_of("invocation", "function", "arguments", "refs", "values", "filter", "name");
 template <>
 inline constexpr auto layout_of<death> =
-    fields_of("death", "who", "kind", "signal", "exit_code", "begun", "text");
+    fields_of("death", "who", "kind", "signal", "exit_code", "begun", "lease", "text");
 
 // --- Objects -------------------------------------------------------------------------------------
 
@@ -121,7 +121,7 @@ inline constexpr auto layout_of<push_task> =
               "report_begin", "stop_actor", "post", "retries");
 template <>
 inline constexpr auto layout_of<task_done> =
-    fields_of("task_done", "task", "attempt", "result", "kept", "retryable");
+    fields_of("task_done", "task", "attempt", "result", "kept", "retryable", "life_over");
 template <>
 inline constexpr auto layout_of<call_begun> = fields_of("call_begun", "task");
 template <>

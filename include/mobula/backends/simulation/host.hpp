@@ -244,6 +244,7 @@ class simulation_host final : public detail::backend, public process_maker {
     engine::death what = how;
     what.who = one.self();
     what.begun = one.begun();
+    what.lease = one.last_lease();
     one.kill_process();
     world_.cut_links_of(one);
     world_.events().after(world_.delay(1'000, 300'000),

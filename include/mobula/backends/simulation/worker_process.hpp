@@ -141,6 +141,7 @@ class worker_process final : public party_process,
   }
   /// Of pushes on its lease, how many have begun (`death::begun`).
   [[nodiscard]] std::uint64_t begun() const noexcept { return executor_.begun(); }
+  [[nodiscard]] engine::lease_id last_lease() const noexcept { return executor_.last_lease(); }
 
  private:
   friend class bound_object;

@@ -105,22 +105,26 @@ class execution {
     host_.request_stop(one, recursive);
   }
 
-  void answer(body& one, outcome&& result, bool retryable = false, key_list&& kept = {}) {
+  /// `life_over`: see `task_done`.
+  void answer(body& one, outcome&& result, bool retryable = false, key_list&& kept = {},
+              bool life_over = false) {
     task_done done;
     done.task = one.push.task;
     done.attempt = one.push.attempt;
     done.result = std::move(result);
     done.retryable = retryable;
     done.kept = std::move(kept);
+    done.life_over = life_over;
     forget(one);
     host_.send(one.caller, std::move(done));
   }
   /// Answers a push that was never accepted.
-  void refuse(party from, const push_task& one, outcome&& result) {
+  void refuse(party from, const push_task& one, outcome&& result, bool life_over) {
     task_done done;
     done.task = one.task;
     done.attempt = one.attempt;
     done.result = std::move(result);
+    done.life_over = life_over;
     host_.send(from, std::move(done));
   }
   /// The caller is dead: nothing is owed any more, and the body is asked to stop.

@@ -165,9 +165,11 @@ class executor {
 
   /// Messages that made no sense.
   std::uint64_t stray() const noexcept { return stray_; }
-  /// Of the pushes of the last lease, or of that one, how many have begun (`death::begun`).
+  /// Of the pushes of the last lease, or of that one, how many have begun (`death::begun`), and
+  /// which the last is (`death::lease`).
   std::uint64_t begun() const noexcept { return tasks_.begun(); }
   std::uint64_t begun(lease_id lease) const noexcept { return tasks_.begun(lease); }
+  lease_id last_lease() const noexcept { return tasks_.last(); }
   /// Pushes that are owed an answer; `stop` is not counted.
   std::size_t owed() const noexcept { return core_.owed(); }
   std::size_t bodies() const noexcept { return core_.bodies(); }

@@ -71,13 +71,14 @@ class hosted_actors {
       return;
     }
     if (life->draining || life->ending) {
-      return core_.refuse(from, one, executor_errors::failed(life->why));
+      return core_.refuse(from, one, executor_errors::failed(life->why), true);
     }
     call_group* const group = life->find_group(one.group);
     if (group == nullptr) {
       const std::string subject = executor_errors::subject(core_.host(), one, life->made.label);
       return core_.refuse(
-          from, one, executor_errors::failed(executor_errors::no_group(subject, one.group)));
+          from, one, executor_errors::failed(executor_errors::no_group(subject, one.group)),
+          false);
     }
     body& made = core_.accept(body_kind::call, from, std::move(one));
     made.actor = life;
@@ -106,7 +107,7 @@ class hosted_actors {
     for (body* one = life->running; one != nullptr; one = one->after) {
       if (!one->answered) {
         key_list kept = core_.host().uncovered(*one);
-        core_.answer(*one, executor_errors::failed(why), false, std::move(kept));
+        core_.answer(*one, executor_errors::failed(why), false, std::move(kept), true);
       }
       core_.stop(*one, true);
     }
@@ -218,10 +219,10 @@ class hosted_actors {
   void refuse_late(party from, const push_task& one) {
     if (const error_ptr* const why = ended_.find(one.actor, one.life)) {
       return core_.refuse(from, one,
-                          one.stop_actor ? stopped(*why) : executor_errors::failed(*why));
+                          one.stop_actor ? stopped(*why) : executor_errors::failed(*why), true);
     }
     const std::string subject = executor_errors::subject(core_.host(), one, {});
-    core_.refuse(from, one, executor_errors::failed(executor_errors::other_life(subject)));
+    core_.refuse(from, one, executor_errors::failed(executor_errors::other_life(subject)), true);
   }
   /// `stop` of an actor that is dead has what it wanted; not of one that lives again elsewhere.
   static outcome stopped(const error_ptr& why) {
@@ -284,7 +285,7 @@ class hosted_actors {
         result = executor_errors::failed(life.why);
         retryable = false;
       }
-      core_.answer(one, std::move(result), retryable, std::move(kept));
+      core_.answer(one, std::move(result), retryable, std::move(kept), exited);
     }
     core_.release(one);
     if (ends_life) close(life, life.why);
@@ -308,7 +309,7 @@ class hosted_actors {
     for (call_group& group : life.groups) {
       while (!group.waiting.empty()) {
         body& one = *group.waiting.first();
-        core_.answer(one, executor_errors::failed(life.why));
+        core_.answer(one, executor_errors::failed(life.why), false, {}, true);
         core_.release(one);
       }
     }
@@ -335,6 +336,7 @@ class hosted_actors {
       done.task = order.task;
       done.attempt = order.attempt;
       done.result = stopped(life.why);
+      done.life_over = true;
       core_.host().send(order.caller, std::move(done));
     }
     core_.host().discard(life);

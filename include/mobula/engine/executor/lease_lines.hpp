@@ -154,6 +154,8 @@ class lease_lines {
   /// Of the pushes of the last lease, or of that one, how many have begun: the index of the newest
   /// (`death::begun`).
   std::uint64_t begun() const noexcept { return lines_.empty() ? 0 : lines_.back()->begun; }
+  /// The last lease; empty where there was none.
+  lease_id last() const noexcept { return lines_.empty() ? lease_id{} : lines_.back()->lease; }
   std::uint64_t begun(lease_id lease) const noexcept {
     const lease_line* const line = find(lease);
     return line == nullptr ? 0 : line->begun;

@@ -1,13 +1,12 @@
 #pragma once
 
-/// Calls of actors on their way: in line behind their caller's earlier calls, or at the actor's
-/// worker.
+/// Calls of actors on their way: in line behind their caller's earlier calls, at the actor's
+/// worker, or held until the directory has spoken.
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -21,89 +20,115 @@
 
 namespace mobula::engine {
 
-/// What becomes of calls whose life is over.
+/// What becomes of a call. It stands in no list any more.
 struct ended_call {
   slot task = no_slot;
-  std::shared_ptr<const error_fields> why;  ///< null: another attempt, which stands in line again
+  outcome result;  ///< `pending`: it was decided before
 };
 
+/// Two have something to say of a call: the worker, whether it ran, and the directory, what becomes
+/// of an actor whose life is over. They come over different links, in either order, and each may be
+/// the only one to know: so a push is over when the worker has answered it or is dead, and where
+/// the life's end was the answer, when the directory has spoken too.
+///
 /// Invariants:
-///  - A call that is not answered stands in its line (waiting or ready) or in its actor's list of
-///  calls in flight (pushed), in the order of pushing.
-///  - The first call of a line is never ready while the actor is known to live: it would have been
-///  pushed.
-///  - An actor's slot is kept while it has calls or somebody watches it for another reason.
+///  - A call that is not over stands in its line (waiting or ready), in its actor's pushes, or
+///    among its held calls, both in the order of pushing.
+///  - All pushes of an actor are of one life, and so at one worker: a newer life gets none before.
+///  - Of a line, those that run again stand in front, in the order of their pushes.
+///  - The first of a line is never ready while the actor could take it.
+///  - An actor's slot lives as long as its key is held here and a call was made once: so whoever
+///    calls again and again asks the directory once.
 class calls {
  public:
   calls(party directory, slab<task_slot>& tasks, references& refs, outbox& out)
       : directory_(directory), tasks_(tasks), references_(refs), out_(out) {}
 
-  /// The actor's slot, for one more user; each is followed by a `leave`. The first asks the
-  /// directory to be told of changes.
+  /// The actor's slot. The first time the directory is asked to tell of changes; then the caller
+  /// sees to it that `forget` follows when the last use of the key is gone.
   slot enter(object_key key) {
     const auto at = actor_by_key_.find(key);
-    if (at != actor_by_key_.end()) {
-      ++actors_[at->second].users;
-      return at->second;
-    }
+    if (at != actor_by_key_.end()) return at->second;
     const slot made = actors_.take();
-    actor& one = actors_[made];
-    one = actor{};
-    one.key = key;
-    one.users = 1;
+    actors_[made] = actor{};
+    actors_[made].key = key;
     actor_by_key_.emplace(key, made);
     out_.send(directory_, watch_actor{key});
     return made;
   }
-  void leave(slot which) {
-    if (--actors_[which].users != 0) return;
-    actor_by_key_.erase(actors_[which].key);
-    actors_.give(which);
-  }
-
-  /// The actor was killed from here, and is remembered as dead while a reference to it is held
-  /// here. Takes over a user.
-  void stay_dead(slot which) {
-    if (actors_[which].stays) return leave(which);
-    actors_[which].stays = true;
-  }
-  /// The last reference to the actor is gone.
+  /// The last use of the actor is gone, and with it all calls.
   void forget(object_key key) {
     const auto at = actor_by_key_.find(key);
-    if (at == actor_by_key_.end() || !actors_[at->second].stays) return;
-    actors_[at->second].stays = false;
-    leave(at->second);
+    if (at == actor_by_key_.end()) return;
+    actor& one = actors_[at->second];
+    MOBULA_ASSERT(one.lines.empty() && one.pushed.empty() && one.held.empty(),
+                  "a call holds its actor");
+    actors_.give(at->second);
+    actor_by_key_.erase(at);
   }
 
   /// A call, waiting or ready, behind its caller's others. `home` is the actor's slot.
   void enqueue(slot task, std::uint64_t caller) {
     task_slot& one = tasks_[task];
-    const slot at = line_of(one.home, caller);
     one.caller = caller;
-    one.line = at;
-    lines_[at].calls.push_back(tasks_, task);
+    one.index = 0;
+    one.line = line_of(one.home, caller);
+    line& at = lines_[one.line];
+    at.calls.push_back(tasks_, task);
     ++actors_[one.home].not_begun;
-    if (lines_[at].calls.first == task) advance(at);
+    if (at.calls.first == task) advance(one.line);
   }
   /// The arguments of a call in line are there.
   void ready(slot task) {
     const slot at = tasks_[task].line;
-    if (at != no_slot && lines_[at].calls.first == task) advance(at);
+    if (lines_[at].calls.first == task) advance(at);
   }
-  /// A call in line that will not run.
+  /// A call that is not pushed will not run: it leaves its line, or the held ones.
   void remove(slot task) {
     task_slot& one = tasks_[task];
-    const slot at = one.line;
+    if (one.state == task_state::held) {
+      actors_[one.home].held.remove(tasks_, task);
+      one.answer.reset();
+      return;
+    }
     begun(task);
+    const slot at = std::exchange(one.line, no_slot);
     lines_[at].calls.remove(tasks_, task);
-    one.line = no_slot;
     advance(at);
   }
-  /// A pushed call is answered.
+  /// A pushed call is answered. `hold` it, or it is over; then `resolve`.
   void answered(slot task) {
     begun(task);
-    actors_[tasks_[task].home].in_flight.remove(tasks_, task);
+    actors_[tasks_[task].home].pushed.remove(tasks_, task);
   }
+  /// An answered call whose life is over; `last` is what the worker said.
+  void hold(slot task, outcome&& last) {
+    tasks_[task].answer = std::make_unique<outcome>(std::move(last));
+    hold(task);
+  }
+  /// Decides what can be decided of the actor's held calls, and goes on with its lines. Those that
+  /// are over are added to `out`, in the order of their pushes.
+  void resolve(slot which, std::vector<ended_call>& out) {
+    actor& of = actors_[which];
+    if (of.held.empty() && !of.stale) return;
+    again_.clear();
+    while (!of.held.empty() && is_over(of, tasks_[of.held.first].life)) {
+      const slot task = of.held.pop_front(tasks_);
+      if (of.state != actor_state::dead && tasks_[task].may_retry()) {
+        again_.push_back(task);
+      } else {
+        out.push_back({task, verdict(of, tasks_[task])});
+      }
+      tasks_[task].answer.reset();
+    }
+    while (!again_.empty()) {
+      put_back(which, again_.back());
+      again_.pop_back();
+    }
+    if (of.pushed.empty()) of.stale = false;
+    advance_all(which);
+  }
+
   /// A pushed call has begun: it is not pending any more.
   void begun(slot task) noexcept {
     task_slot& one = tasks_[task];
@@ -117,70 +142,81 @@ class calls {
     return at == actor_by_key_.end() ? 0 : actors_[at->second].not_begun;
   }
 
-  /// The directory's word. Calls that end, or begin another attempt, are added to `out` in order.
-  /// Late news of an actor without calls are nobody's.
-  void changed(const actor_changed& what, std::vector<ended_call>& out) {
+  /// The directory's word. False: it makes no sense. News of an actor that is not called from here
+  /// (any more) are nobody's.
+  bool changed(const actor_changed& what, std::vector<ended_call>& out) {
+    if (what.actor.owner != directory_) return false;
     const auto at = actor_by_key_.find(what.actor);
-    if (at == actor_by_key_.end()) return;
+    if (at == actor_by_key_.end()) return true;
     const slot which = at->second;
     actor& one = actors_[which];
-    if (one.state == actor_state::dead || what.life < one.life) return;  // old news
+    if (one.state == actor_state::dead || what.life < one.life) return true;  // old news
     one.state = what.state;
     one.life = what.life;
     one.worker = what.worker;
     if (what.why) one.why = what.why;  // an old life's calls may still have to be told
     if (what.state == actor_state::dead) {
-      end_all(which, out);
-    } else {
-      end_lost(which, out);
-      if (what.state == actor_state::alive) advance_all(which);
+      if (!one.why) one.why = no_reason();
+      end_lines(which, out);
+    } else if (one.state == actor_state::alive && references_.is_dead(one.worker)) {
+      one.state = actor_state::restarting;  // or dead: the directory will know
     }
+    one.stale = one.stale || (!one.pushed.empty() && tasks_[one.pushed.first].life < one.life);
+    resolve(which, out);
+    if (one.state == actor_state::alive && !one.stale) advance_all(which);
+    return true;
   }
-  /// A worker is dead: calls to it wait for the directory's word.
-  void worker_gone(party worker) {
-    actors_.for_each([&](slot, actor& one) {
+  /// This party has asked the directory to end the actor for good: for it, it is dead now. What a
+  /// worker has is decided now too, and added to `at_worker`.
+  void killed(object_key key, std::shared_ptr<const error_fields> why,
+              std::vector<ended_call>& out, std::vector<slot>& at_worker) {
+    const slot which = enter(key);
+    actor& one = actors_[which];
+    if (one.state == actor_state::dead) return;
+    one.state = actor_state::dead;
+    one.why = std::move(why);
+    for (slot task = one.pushed.first; task != no_slot; task = tasks_[task].next) {
+      at_worker.push_back(task);
+    }
+    end_lines(which, out);
+    resolve(which, out);
+  }
+  /// A worker is dead, and nothing of it is on its way: what it has not answered is lost.
+  /// O(actors).
+  void worker_gone(party worker, std::vector<ended_call>& out) {
+    actors_.for_each([&](slot which, actor& one) {
       if (one.state == actor_state::alive && one.worker == worker) {
-        one.state = actor_state::restarting;  // or dead: the directory knows
+        one.state = actor_state::restarting;  // or dead: the directory will know
         one.worker = party{};
       }
-    });
-  }
-  /// The directory is dead: nobody will say what becomes of its actors.
-  void directory_gone(const std::shared_ptr<const error_fields>& why,
-                      std::vector<ended_call>& out) {
-    actors_.for_each([&](slot which, actor& one) {
-      one.state = actor_state::dead;
-      one.why = why;
-      end_all(which, out);
+      if (one.pushed.empty() || tasks_[one.pushed.first].worker != worker) return;
+      one.stale = true;
+      while (!one.pushed.empty()) {
+        const slot task = one.pushed.first;
+        answered(task);
+        end_mentions(tasks_[task], references_);
+        tasks_[task].may_be_stored = true;
+        if (tasks_[task].decided) {
+          out.push_back({task, {}});
+        } else {
+          hold(task);
+        }
+      }
+      resolve(which, out);
     });
   }
 
   [[nodiscard]] std::size_t actor_count() const noexcept { return actors_.size(); }
-  /// Null where the actor is not dead, as far as this party knows.
-  [[nodiscard]] std::shared_ptr<const error_fields> dead(slot which) const {
+  /// Why the actor is dead; null where it is not, as far as this party knows.
+  std::shared_ptr<const error_fields> dead(slot which) const {
     const actor& one = actors_[which];
     return one.state == actor_state::dead ? one.why : nullptr;
   }
+  /// Why calls in line don't go: for whoever looks.
+  [[nodiscard]] actor_state state(slot which) const noexcept { return actors_[which].state; }
 
   /// Asserts the invariants. O(everything).
-  void verify() {
-    lines_.for_each([&](slot at, line& one) {
-      MOBULA_ASSERT(!one.calls.empty(), "an empty line is forgotten");
-      const actor& of = actors_[one.home];
-      const task_slot& head = tasks_[one.calls.first];
-      MOBULA_ASSERT(of.state != actor_state::alive || head.state != task_state::ready,
-                    "the first of a line goes as soon as it can");
-      for (slot task = one.calls.first; task != no_slot; task = tasks_[task].next) {
-        MOBULA_ASSERT(tasks_[task].line == at && tasks_[task].state != task_state::pushed,
-                      "a call in line is not pushed");
-      }
-    });
-    actors_.for_each([&](slot, actor& one) {
-      for (slot task = one.in_flight.first; task != no_slot; task = tasks_[task].next) {
-        MOBULA_ASSERT(tasks_[task].state == task_state::pushed, "a call in flight is pushed");
-      }
-    });
-  }
+  void verify();
 
  private:
   struct line {
@@ -193,13 +229,35 @@ class calls {
     actor_state state = actor_state::pending;
     std::uint32_t life = 0;
     party worker;
-    std::shared_ptr<const error_fields> why;
-    std::uint32_t users = 0;
-    bool stays = false;  ///< it is a user of itself, until `forget`
+    std::shared_ptr<const error_fields> why;  ///< of the last end that was told
+    bool stale = false;        ///< what is pushed is of an older life, or was lost with it
     std::size_t not_begun = 0;
-    task_list in_flight;
+    std::uint64_t pushes = 0;
+    task_list pushed;
+    task_list held;
     std::vector<std::pair<std::uint64_t, slot>> lines;  ///< by caller, in the order of their birth
   };
+
+  static bool is_over(const actor& of, std::uint32_t life) noexcept {
+    return of.state == actor_state::dead || of.life > life;
+  }
+  static std::shared_ptr<const error_fields> no_reason() {
+    return std::make_shared<const error_fields>(
+        error_fields{.code = error_code::actor_died, .what = "the actor died"});
+  }
+  /// A held call that does not run again. The worker's own word is the nearer one; only of a death
+  /// that it took for a restart does it know less than the directory.
+  static outcome verdict(const actor& of, task_slot& one) {
+    const bool dead = of.state == actor_state::dead;
+    if (one.answer && (one.answer->kind != outcome_kind::failed || !dead ||
+                       one.answer->why->code != error_code::actor_unavailable)) {
+      return std::move(*one.answer);
+    }
+    outcome made;
+    made.kind = outcome_kind::failed;
+    made.why = of.why ? of.why : no_reason();
+    return made;
+  }
 
   slot line_of(slot home, std::uint64_t caller) {
     for (const auto& [who, at] : actors_[home].lines) {
@@ -217,7 +275,7 @@ class calls {
   void advance(slot at) {
     line& one = lines_[at];
     actor& of = actors_[one.home];
-    while (!one.calls.empty() && of.state == actor_state::alive &&
+    while (!one.calls.empty() && of.state == actor_state::alive && !of.stale &&
            tasks_[one.calls.first].state == task_state::ready) {
       push(of, one.calls.pop_front(tasks_));
     }
@@ -233,7 +291,7 @@ class calls {
   void advance_all(slot which) {
     scratch_.clear();
     for (const auto& [caller, at] : actors_[which].lines) scratch_.push_back(at);
-    for (std::size_t i = 0; i < scratch_.size(); ++i) advance(scratch_[i]);
+    for (const slot at : scratch_) advance(at);
   }
 
   void push(actor& of, slot task) {
@@ -242,7 +300,8 @@ class calls {
     one.state = task_state::pushed;
     one.worker = of.worker;
     one.life = of.life;
-    of.in_flight.push_back(tasks_, task);
+    one.index = ++of.pushes;
+    of.pushed.push_back(tasks_, task);
     push_task sent;
     sent.task = one.key;
     sent.attempt = one.attempt;
@@ -258,58 +317,47 @@ class calls {
     out_.send(of.worker, std::move(sent));
   }
 
-  /// Calls in flight to an older life: those that may run again stand in front of their lines.
-  void end_lost(slot which, std::vector<ended_call>& out) {
-    actor& of = actors_[which];
-    const std::size_t first = out.size();
-    // From the last, so that each goes before those that follow it.
-    for (slot task = of.in_flight.last; task != no_slot;) {
-      task_slot& one = tasks_[task];
-      const slot before = one.previous;
-      if (one.life < of.life || of.state == actor_state::restarting) {
-        of.in_flight.remove(tasks_, task);
-        end_mentions(one, references_);
-        if (one.decided || !one.may_retry()) {
-          begun(task);
-          out.push_back({task, of.why});
-        } else {
-          if (one.retries_left > 0) --one.retries_left;
-          ++one.attempt;
-          if (one.begun) {
-            one.begun = false;
-            ++of.not_begun;
-          }
-          one.state = task_state::ready;
-          const slot at = line_of(which, one.caller);
-          one.line = at;
-          lines_[at].calls.push_front(tasks_, task);
-          out.push_back({task, nullptr});
-        }
-      }
-      task = before;
-    }
-    std::reverse(out.begin() + static_cast<std::ptrdiff_t>(first), out.end());
+  void hold(slot task) {
+    task_slot& one = tasks_[task];
+    one.state = task_state::held;
+    insert(actors_[one.home].held, task);
   }
-  void end_all(slot which, std::vector<ended_call>& out) {
-    actor& of = actors_[which];
-    while (!of.in_flight.empty()) {
-      const slot task = of.in_flight.pop_front(tasks_);
-      end_mentions(tasks_[task], references_);
-      begun(task);
-      out.push_back({task, of.why});
+  /// Another attempt: before those of its caller that were pushed later, or never.
+  void put_back(slot which, slot task) {
+    task_slot& one = tasks_[task];
+    one.retry();
+    one.begun = false;
+    ++actors_[which].not_begun;
+    one.state = task_state::ready;
+    one.line = line_of(which, one.caller);
+    insert(lines_[one.line].calls, task);
+  }
+  /// In the order of pushes, those that were never pushed last.
+  void insert(task_list& list, slot task) {
+    slot before = list.last;
+    while (before != no_slot &&
+           (tasks_[before].index == 0 || tasks_[before].index > tasks_[task].index)) {
+      before = tasks_[before].previous;
     }
-    while (!of.lines.empty()) {
-      const slot at = of.lines.front().second;
-      line& one = lines_[at];
-      while (!one.calls.empty()) {
-        const slot task = one.calls.pop_front(tasks_);
+    list.insert_after(tasks_, before, task);
+  }
+  /// None of them runs: the actor is dead.
+  void end_lines(slot which, std::vector<ended_call>& out) {
+    actor& of = actors_[which];
+    for (const auto& [caller, at] : of.lines) {
+      task_list& waiting = lines_[at].calls;
+      while (!waiting.empty()) {
+        const slot task = waiting.pop_front(tasks_);
         tasks_[task].line = no_slot;
         begun(task);
-        out.push_back({task, of.why});
+        outcome failed;
+        failed.kind = outcome_kind::failed;
+        failed.why = of.why;
+        out.push_back({task, std::move(failed)});
       }
-      of.lines.erase(of.lines.begin());
       lines_.give(at);
     }
+    of.lines.clear();
   }
 
   const party directory_;
@@ -320,6 +368,58 @@ class calls {
   slab<line> lines_;
   boost::unordered_flat_map<object_key, slot, std::hash<object_key>> actor_by_key_;
   std::vector<slot> scratch_;
+  std::vector<slot> again_;
 };
+
+inline void calls::verify() {
+  lines_.for_each([&](slot at, line& one) {
+    MOBULA_ASSERT(!one.calls.empty(), "an empty line is forgotten");
+    const actor& of = actors_[one.home];
+    const task_slot& head = tasks_[one.calls.first];
+    MOBULA_ASSERT(of.state != actor_state::alive || of.stale || head.state != task_state::ready,
+                  "the first of a line goes as soon as it can");
+    MOBULA_ASSERT(of.state != actor_state::dead, "nobody stands in line before a dead actor");
+    std::uint64_t last = 0;
+    bool fresh = false;
+    for (slot task = one.calls.first; task != no_slot; task = tasks_[task].next) {
+      const task_slot& call = tasks_[task];
+      MOBULA_ASSERT(call.line == at && call.state <= task_state::ready && !call.decided,
+                    "a call in line is not pushed");
+      MOBULA_ASSERT(call.index == 0 || (!fresh && call.index > last),
+                    "who runs again stands in front, in order");
+      fresh = fresh || call.index == 0;
+      last = call.index;
+    }
+  });
+  std::size_t listed = 0;
+  actors_.for_each([&](slot which, actor& one) {
+    std::size_t not_begun = 0;
+    std::uint64_t last = 0;
+    for (slot task = one.pushed.first; task != no_slot; task = tasks_[task].next) {
+      const task_slot& call = tasks_[task];
+      const task_slot& first = tasks_[one.pushed.first];
+      MOBULA_ASSERT(call.state == task_state::pushed && call.home == which && call.index > last,
+                    "what a worker has is pushed, in order");
+      MOBULA_ASSERT(call.life == first.life && call.worker == first.worker,
+                    "pushes are of one life");
+      last = call.index;
+      not_begun += call.begun ? 0 : 1;
+    }
+    last = 0;
+    for (slot task = one.held.first; task != no_slot; task = tasks_[task].next) {
+      MOBULA_ASSERT(tasks_[task].state == task_state::held && tasks_[task].index > last,
+                    "what is held stands in order");
+      MOBULA_ASSERT(!is_over(one, tasks_[task].life), "what the directory decided is not held");
+      last = tasks_[task].index;
+    }
+    MOBULA_ASSERT(one.stale || one.pushed.empty() || one.life == 0 ||
+                      one.state == actor_state::dead || tasks_[one.pushed.first].life == one.life,
+                  "only a stale actor has an older life's pushes");
+    listed += one.lines.size();
+    for (const auto& [caller, at] : one.lines) not_begun += lines_[at].calls.size;
+    MOBULA_ASSERT(not_begun == one.not_begun, "what has not begun is counted");
+  });
+  MOBULA_ASSERT(listed == lines_.size(), "each line is its actor's");
+}
 
 }  // namespace mobula::engine

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "mobula/core/error_fields.hpp"
+#include "mobula/engine/death_text.hpp"
 #include "mobula/engine/messages.hpp"
 
 namespace mobula::engine {
@@ -22,25 +23,7 @@ inline error_fields broken_promise() {
 inline error_fields worker_died(const std::string& subject, const death& how) {
   error_fields why{.code = how.kind == death_kind::out_of_memory ? error_code::out_of_memory
                                                                  : error_code::worker_died};
-  why.what = subject + " failed: its worker ";
-  switch (how.kind) {
-    case death_kind::exited:
-      why.what += "exited with code " + std::to_string(how.exit_code);
-      break;
-    case death_kind::crashed:
-      why.what += "was ended by signal " + std::to_string(how.signal);
-      break;
-    case death_kind::ended:
-      why.what += "was ended";
-      break;
-    case death_kind::out_of_memory:
-      why.what += "was ended because memory was short";
-      break;
-    case death_kind::lost:
-      why.what += "was lost";
-      break;
-  }
-  if (!how.text.empty()) why.what += ": " + how.text;
+  why.what = subject + " failed: its worker " + to_string(how);
   why.signal = how.signal;
   why.exit_code = how.exit_code;
   return why;

@@ -48,13 +48,13 @@ struct lost_push {
 /// Invariants:
 ///  - A ready task stands in its class's queue; a pushed one in its lease's list, in the order of
 ///    pushing.
-///  - The node has heard of a wish that is not zero as long as a class has more to do than its
-///    leases can take, and of none when it has not.
+///  - The node has heard of a wish that is not zero as long as a class has tasks that wait for a
+///    worker, in its queue or behind another push, and no idle lease; and of none when it has not.
 ///  - A lease is returned once, when nothing that was pushed to it is unanswered.
 class task_leases {
  public:
   task_leases(party node, slab<task_slot>& tasks, references& refs, outbox& out,
-         const lease_options& options)
+              const lease_options& options)
       : node_(node), tasks_(tasks), references_(refs), out_(out), options_(options) {}
 
   /// The class's slot, for one task more; each is followed by a `leave`. O(1).
@@ -73,7 +73,7 @@ class task_leases {
     one.fail_if_infeasible = spec.fail_if_infeasible;
     one.queue = {};
     one.held.clear();
-    one.wanted = 0;
+    one.wanted = one.behind = one.spare = 0;
     one.members = 1;
     class_by_key_.emplace(spec.key, made);
     class_by_number_.emplace(one.number, made);
@@ -87,11 +87,11 @@ class task_leases {
   }
 
   /// The task is ready; `home` is its class.
-  void enqueue(slot task, instant now) {
+  void enqueue(slot task) {
     const slot home = tasks_[task].home;
     tasks_[task].state = task_state::ready;
     classes_[home].queue.push_back(tasks_, task);
-    pump(home, now);
+    pump(home);
   }
   /// Before all others; several are given in reverse, and then `pump`ed.
   void enqueue_front(slot task) {
@@ -99,23 +99,31 @@ class task_leases {
     classes_[tasks_[task].home].queue.push_front(tasks_, task);
   }
   /// A ready task that will not run.
-  void remove(slot task, instant now) {
+  void remove(slot task) {
     const slot home = tasks_[task].home;
     classes_[home].queue.remove(tasks_, task);
-    pump(home, now);
+    pump(home);
   }
-  /// A pushed task is answered.
-  void answered(slot task, instant now) {
+  /// A pushed task is answered; then `pump` its class. Returns what its worker runs now, or
+  /// `no_slot`.
+  slot answered(slot task, instant now) {
     task_slot& one = tasks_[task];
-    const slot from = one.lease;
+    const slot from = std::exchange(one.lease, no_slot);
     lease& at = leases_[from];
     at.unanswered.remove(tasks_, task);
     at.blocked = false;
     at.steal_asked = false;
-    one.lease = no_slot;
-    const slot home = at.home;
-    if (at.unanswered.empty()) rest(from, now);
-    pump(home, now);
+    const slot next = at.unanswered.first;
+    if (next == no_slot) {
+      rest(from, now);
+    } else {
+      count(at);
+    }
+    return next;
+  }
+  /// Whether its worker runs it, as far as is known here: pushes of a lease run one after another.
+  [[nodiscard]] bool runs(slot task) const noexcept {
+    return leases_[tasks_[task].lease].unanswered.first == task;
   }
 
   // What the node and workers say. False: it makes no sense (any more), and was answered where it
@@ -139,7 +147,7 @@ class task_leases {
     classes_[home].held.push_back(made);
     if (classes_[home].wanted > 0) --classes_[home].wanted;
     rest(made, now);
-    pump(home, now);
+    pump(home);
     return true;
   }
   /// The class's tasks are taken out of its queue, in order.
@@ -153,15 +161,16 @@ class task_leases {
     forget_if_done(home);
     return true;
   }
-  bool reclaim(const reclaim_lease& what, instant now) {
+  bool reclaim(const reclaim_lease& what) {
     const auto at = lease_by_id_.find(what.lease.value());
     if (at == lease_by_id_.end()) return false;
     const slot which = at->second;
     leases_[which].reclaimed = true;
+    count(leases_[which]);
     if (leases_[which].unanswered.empty()) {
       const slot home = leases_[which].home;
       give_back(which);
-      pump(home, now);
+      pump(home);
     }
     return true;
   }
@@ -186,50 +195,46 @@ class task_leases {
       }
     }
     of.steal_asked = !what.blocked && what.tasks.empty();  // asking again would bring nothing yet
+    count(of);
     if (of.unanswered.empty()) rest(which, now);
-    pump(home, now);
+    pump(home);
     return true;
   }
   /// Tasks that came back and whose outcome had been decided: they are over. Empties the list.
   std::vector<slot>& returned_decided() noexcept { return returned_decided_; }
 
   /// A worker is dead: its leases go, and what it has not answered is added to `out`, in the order
-  /// of pushing.
-  void worker_gone(const death& what, std::vector<lost_push>& out, instant now) {
-    std::vector<slot> homes;
+  /// of pushing. Then `pump_all`.
+  void worker_gone(const death& what, std::vector<lost_push>& out) {
+    std::vector<slot> gone;
     leases_.for_each([&](slot which, lease& one) {
       if (one.worker != what.who) return;
-      for (slot task = one.unanswered.first; task != no_slot; task = tasks_[task].next) {
-        out.push_back({task, tasks_[task].index <= what.begun});
-      }
-      homes.push_back(which);
-    });
-    for (const slot which : homes) {
-      const slot home = leases_[which].home;
-      while (!leases_[which].unanswered.empty()) {
-        const slot task = leases_[which].unanswered.pop_front(tasks_);
+      const bool begun = one.id == what.lease;
+      while (!one.unanswered.empty()) {
+        const slot task = one.unanswered.pop_front(tasks_);
         tasks_[task].lease = no_slot;
+        out.push_back({task, begun && tasks_[task].index <= what.begun});
       }
-      forget_lease(which);
-      pump(home, now);
-    }
+      gone.push_back(which);
+    });
+    for (const slot which : gone) forget_lease(which);
   }
 
   /// Pushes what can be pushed, steals for a lease that is dry, and tells the node what is wanted.
-  void pump(slot home, instant now) {
+  void pump(slot home) {
     lease_class& of = classes_[home];
     while (!of.queue.empty()) {
       const slot to = least_loaded(of);
       if (to == no_slot) break;
-      push(to, of.queue.pop_front(tasks_), now);
+      push(to, of.queue.pop_front(tasks_));
     }
     if (of.queue.empty()) steal(of);
     want(of);
     forget_if_done(home);  // a wish that was taken back may have been all that was left
   }
 
-  void pump_all(instant now) {
-    classes_.for_each([&](slot home, lease_class&) { pump(home, now); });
+  void pump_all() {
+    classes_.for_each([&](slot home, lease_class&) { pump(home); });
   }
 
   // Time.
@@ -266,10 +271,14 @@ class task_leases {
         MOBULA_ASSERT(task.state == task_state::ready && task.home == home,
                       "a queued task is ready and at home");
       });
+      std::uint32_t behind = 0, spare = 0;
       for (const slot which : one.held) {
+        behind += leases_[which].unanswered.size > 1 ? leases_[which].unanswered.size - 1 : 0;
+        spare += leases_[which].idle && !leases_[which].reclaimed ? 1 : 0;
         MOBULA_ASSERT(leases_.holds(which) && leases_[which].home == home,
                       "a class holds its own leases");
       }
+      MOBULA_ASSERT(behind == one.behind && spare == one.spare, "a class knows its leases' load");
     });
     leases_.for_each([&](slot which, lease& one) {
       MOBULA_ASSERT(one.unanswered.size <= options_.pipeline_max, "a pipeline is bounded");
@@ -292,6 +301,8 @@ class task_leases {
     bool reclaimed = false;    ///< to be returned as soon as all is answered
     bool steal_asked = false;  ///< and nothing has changed since
     bool idle = false;         ///< in the list of idle ones
+    std::uint32_t behind = 0;  ///< pushes that wait behind another, as its class has counted them
+    bool spare = false;        ///< it is idle and may be used, as its class has counted it
     instant idle_since = 0;
     slot next_idle = no_slot;
     slot previous_idle = no_slot;
@@ -304,6 +315,8 @@ class task_leases {
     bool fail_if_infeasible = false;
     task_list queue;
     std::vector<slot> held;
+    std::uint32_t behind = 0;  ///< the sum of its leases'
+    std::uint32_t spare = 0;   ///< how many of its leases are
     std::uint32_t wanted = 0;  ///< what the node was told last, less what it granted since
     std::uint32_t members = 0;  ///< tasks that are not over, wherever they are
   };
@@ -329,11 +342,12 @@ class task_leases {
     return best;
   }
 
-  void push(slot to, slot task, instant) {
+  void push(slot to, slot task) {
     lease& at = leases_[to];
     task_slot& one = tasks_[task];
     if (at.idle) leave_idle(to);
     at.unanswered.push_back(tasks_, task);
+    count(at);
     one.state = task_state::pushed;
     one.lease = to;
     one.worker = at.worker;
@@ -350,17 +364,16 @@ class task_leases {
 
   /// A dry lease takes half of what the most loaded one has not begun.
   void steal(lease_class& of) {
-    bool dry = false;
+    if (of.spare == 0 || of.behind == 0) return;
     slot victim = no_slot;
     for (const slot which : of.held) {
       lease& one = leases_[which];
-      if (one.idle && !one.reclaimed) dry = true;
       if (one.blocked || one.steal_asked || one.unanswered.size < 2) continue;
       if (victim == no_slot || one.unanswered.size > leases_[victim].unanswered.size) {
         victim = which;
       }
     }
-    if (!dry || victim == no_slot) return;
+    if (victim == no_slot) return;
     leases_[victim].steal_asked = true;
     out_.send(leases_[victim].worker,
               steal_tasks{leases_[victim].id, leases_[victim].unanswered.size / 2});
@@ -368,15 +381,7 @@ class task_leases {
 
   /// Told when it begins or ends, and when it has doubled: a flood costs few messages.
   void want(lease_class& of) {
-    std::uint32_t need = of.queue.size;
-    for (const slot which : of.held) {
-      const lease& one = leases_[which];
-      if (one.idle && !one.reclaimed) {
-        need = 0;
-        break;
-      }
-      if (one.unanswered.size > 1) need += one.unanswered.size - 1;
-    }
+    std::uint32_t need = of.spare != 0 ? 0 : of.queue.size + of.behind;
     need = std::min(need, options_.wanted_max);
     if ((need == 0) == (of.wanted == 0) && need <= 2 * of.wanted) return;
     of.wanted = need;
@@ -406,6 +411,16 @@ class task_leases {
     one.previous_idle = idle_last_;
     (idle_last_ != no_slot ? leases_[idle_last_].next_idle : idle_first_) = which;
     idle_last_ = which;
+    count(one);
+  }
+  /// What its class knows of it.
+  void count(lease& one) noexcept {
+    lease_class& of = classes_[one.home];
+    const std::uint32_t behind = one.unanswered.size > 1 ? one.unanswered.size - 1 : 0;
+    const bool spare = one.idle && !one.reclaimed;
+    of.behind += behind - std::exchange(one.behind, behind);
+    of.spare += static_cast<std::uint32_t>(spare) -
+                static_cast<std::uint32_t>(std::exchange(one.spare, spare));
   }
   void leave_idle(slot which) noexcept {
     lease& one = leases_[which];
@@ -422,6 +437,8 @@ class task_leases {
   void forget_lease(slot which) {
     lease& one = leases_[which];
     if (one.idle) leave_idle(which);
+    MOBULA_ASSERT(one.unanswered.empty(), "nothing is pushed to a lease that goes");
+    count(one);
     lease_by_id_.erase(one.id.value());
     std::vector<slot>& held = classes_[one.home].held;
     held.erase(std::find(held.begin(), held.end(), which));

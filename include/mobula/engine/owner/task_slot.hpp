@@ -3,6 +3,7 @@
 /// What the owner knows of a task or call that is not over yet, and the lists in which it stands.
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include <boost/container/small_vector.hpp>
@@ -14,14 +15,17 @@
 
 namespace mobula::engine {
 
-///   waiting → ready → pushed → gone, and back to ready when an attempt is lost.
+///   waiting → ready → pushed → gone, and back to ready when an attempt is lost or failed.
+///                      pushed → held → gone, or back to ready: calls alone
 /// `waiting`: for arguments. `ready`: in its class's queue, or in its line. `pushed`: a worker has
-/// it. A task whose outcome was decided before (`decided`) while a worker has it stays `pushed`
-/// until the worker answers or dies; in any other state it goes at once.
-enum class task_state : std::uint8_t { waiting, ready, pushed };
+/// it, and owes an answer or its death. `held`: a call whose life ended under it, while the
+/// directory has not said what follows. A task whose outcome is decided (`decided`) while a worker
+/// has it stays `pushed` until the worker answers or dies, for so long the worker may need what the
+/// arguments mention; in any other state it goes at once.
+enum class task_state : std::uint8_t { waiting, ready, pushed, held };
 
-/// In at most one list at a time: a class's queue, a lease's unanswered pushes, an actor's calls in
-/// flight, a line.
+/// In at most one list at a time: a class's queue, a lease's unanswered pushes, an actor's pushes,
+/// an actor's held calls, a line.
 struct task_slot {
   object_key key;    ///< of the task and its result
   object_key actor;  ///< whose member it calls; empty for tasks
@@ -29,7 +33,9 @@ struct task_slot {
   bool decided = false;   ///< the outcome is known: cancelled, late
   bool is_call = false;
   bool is_constructor = false;  ///< goes to the directory when its arguments are there
-  bool charged = false;   ///< of a lost life: the worker may have begun it
+  bool force = false;     ///< decided, and a worker that runs it is to be ended
+  /// An attempt was lost with its worker, which may have published a result.
+  bool may_be_stored = false;
   invocation what;
   key_list after;
   std::uint32_t missing = 0;  ///< arguments without an outcome
@@ -39,7 +45,8 @@ struct task_slot {
   slot lease = no_slot;  ///< while pushed: tasks
   slot line = no_slot;   ///< calls
   party worker;          ///< while pushed
-  std::uint64_t index = 0;   ///< while pushed: how-manieth of its lease
+  /// Once pushed: how-manieth of its lease, or of its actor. 0: a call that was not pushed yet.
+  std::uint64_t index = 0;
   std::uint32_t life = 0;    ///< while pushed: calls
   bool begun = false;        ///< calls: they count as pending no more
   std::uint64_t caller = 0;  ///< calls: whose order they keep
@@ -48,11 +55,17 @@ struct task_slot {
   bool stop_actor = false;
   bool post = false;
   instant deadline = never;
+  std::unique_ptr<outcome> answer;  ///< while held: the worker's last word; null: it died
 
   slot next = no_slot;
   slot previous = no_slot;
 
-  [[nodiscard]] bool may_retry() const noexcept { return retries_left != 0; }
+  [[nodiscard]] bool may_retry() const noexcept { return !decided && retries_left != 0; }
+  /// One more attempt.
+  void retry() noexcept {
+    if (retries_left > 0) --retries_left;
+    ++attempt;
+  }
 };
 
 /// The task is pushed to `worker`: everything that it names is on its way.
@@ -61,6 +74,7 @@ inline void mention(const task_slot& one, references& refs) {
 }
 /// The push is over; the worker keeps what stands in `kept`.
 inline void end_mentions(const task_slot& one, references& refs, const key_list& kept = {}) {
+  if (one.what.refs.empty() && one.what.values.empty() && kept.empty()) return;
   key_list mentions;
   append_mentions(one.what, mentions);
   refs.uncover(one.worker, mentions, kept);
@@ -88,6 +102,17 @@ struct task_list {
     at.next = first;
     (first != no_slot ? tasks[first].previous : last) = one;
     first = one;
+    ++size;
+  }
+  /// `before`: `no_slot` for the front.
+  void insert_after(slab<task_slot>& tasks, slot before, slot one) noexcept {
+    if (before == no_slot) return push_front(tasks, one);
+    if (before == last) return push_back(tasks, one);
+    task_slot& at = tasks[one];
+    at.previous = before;
+    at.next = tasks[before].next;
+    tasks[at.next].previous = one;
+    tasks[before].next = one;
     ++size;
   }
   void remove(slab<task_slot>& tasks, slot one) noexcept {

@@ -1,0 +1,221 @@
+#pragma once
+
+/// The outcomes of the objects that a party holds: who waits for them, and who is told.
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "mobula/core/assert.hpp"
+#include "mobula/engine/messages.hpp"
+#include "mobula/engine/owner/errors.hpp"
+#include "mobula/engine/owner/owner_host.hpp"
+#include "mobula/engine/references.hpp"
+#include "mobula/engine/slab.hpp"
+
+namespace mobula::engine {
+
+/// An object is decided first and published later, when the event that decided it is over: what
+/// that settles in turn is decided then, so that no chain is too long for a stack.
+///
+/// Invariants:
+///  - A slot lives as long as the key is held here, and is found by the key's tag.
+///  - What was decided stays as it is. A later outcome is let go, with all that it holds.
+///  - An object has one use from its decision until it is published.
+///  - Only objects without an outcome are waited for.
+class objects {
+ public:
+  objects(const owner_options& options, references& refs, owner_host& host)
+      : self_(options.self),
+        node_(options.node),
+        directory_(options.directory),
+        references_(refs), host_(host) {}
+
+  /// An own one, with one use.
+  object_key make() {
+    const object_key key = references_.make();
+    references_.set_tag(key, take(key) + 1);
+    return key;
+  }
+  /// The object's slot; `no_slot` where it is not held here, or nothing was asked about it yet.
+  slot find(object_key key) const { return references_.find_tag(key) - 1; }  // 0 - 1 is no_slot
+  /// Of a key that is held.
+  slot need(object_key key) {
+    if (const std::uint32_t tag = references_.find_tag(key)) return tag - 1;
+    const slot at = take(key);
+    references_.set_tag(key, at + 1);
+    if (auto why = references_.loss(key)) slots_[at].result = failed(std::move(why));
+    return at;
+  }
+  /// Null for what is not held.
+  const outcome* result(object_key key) const {
+    const slot at = find(key);
+    return at == no_slot ? nullptr : &slots_[at].result;
+  }
+  const outcome& result_at(slot at) const { return slots_[at].result; }
+  /// The task that makes an own object, or `no_slot`.
+  slot maker(object_key key) const {
+    const slot at = key.owner == self_ ? find(key) : no_slot;
+    return at == no_slot ? no_slot : slots_[at].maker;
+  }
+  void set_maker(object_key key, slot task) { slots_[find(key)].maker = task; }
+  [[nodiscard]] std::size_t size() const noexcept { return slots_.size(); }
+
+  // Who waits.
+
+  /// A task waits for the object, unless it has an outcome. The task is named by its key too, for
+  /// the slot may have another one by the time the object is published.
+  const outcome& wait(object_key object, slot task, object_key of_task) {
+    object_slot& one = slots_[need(object)];
+    if (one.result.kind == outcome_kind::pending) one.waiting.push_back({task, of_task});
+    return one.result;
+  }
+  /// A task that waited for the object is over. `waits(slot, object_key)` says which are not.
+  /// Amortised O(1) looks at it: an object that many give up on does not remember them all.
+  template <class Waits>
+  void give_up(object_key object, Waits waits) {
+    object_slot& one = slots_[find(object)];
+    if (one.result.kind != outcome_kind::pending) return;
+    if (++one.given_up < few || 2 * one.given_up < one.waiting.size()) return;
+    const auto gone = [&](const edge& at) { return !waits(at.task, at.key); };
+    one.waiting.erase(std::remove_if(one.waiting.begin(), one.waiting.end(), gone),
+                      one.waiting.end());
+    one.given_up = 0;
+  }
+
+  // Outcomes.
+
+  /// True: this is its outcome, and will be published. False: it had one, or is not held.
+  bool decide(object_key key, outcome&& value) {
+    const slot at = references_.holds(key) ? need(key) : no_slot;
+    if (at == no_slot || slots_[at].result.kind != outcome_kind::pending) {
+      discard(key, value);
+      return false;
+    }
+    slots_[at].result = std::move(value);
+    references_.mark_settled(key);
+    references_.use(key);
+    decided_.push_back(key);
+    return true;
+  }
+  bool fail(object_key key, std::shared_ptr<const error_fields> why) {
+    return decide(key, failed(std::move(why)));
+  }
+  /// An outcome that nobody gets: its references go, and what the store has of it.
+  void discard(object_key key, outcome& value) {
+    drop(value.refs);
+    if (value.kind == outcome_kind::stored) free_stored(key);
+  }
+  /// The store may have something under an own key that is not the object's outcome.
+  void free_stored(object_key key) {
+    if (key.owner != self_) return;
+    const outcome* const known = result(key);
+    if (known == nullptr || known->kind != outcome_kind::stored) {
+      host_.send(node_, free_object{key});
+    }
+  }
+  void drop(key_list& keys) {
+    for (const object_key& key : keys) references_.drop(key);
+    keys.clear();
+  }
+
+  /// Tells everybody who waits: the program, borrowers, and tasks by `settled(slot, object_key,
+  /// const outcome&)`.
+  template <class Settled>
+  void publish(Settled settled) {
+    for (std::size_t i = 0; i < decided_.size(); ++i) publish(decided_[i], settled);
+    decided_.clear();
+  }
+  [[nodiscard]] bool all_published() const noexcept { return decided_.empty(); }
+
+  // What the references say.
+
+  void unreferenced(object_key key, slot at) {
+    object_slot& one = slots_[at];
+    outcome last = std::exchange(one.result, {});
+    one.key = object_key{};
+    if (one.waiting.capacity() > few) std::vector<edge>().swap(one.waiting);
+    slots_.give(at);
+    discard(key, last);
+  }
+  void promise_unreferenced(object_key own) {
+    if (slots_[find(own)].result.kind == outcome_kind::pending) {
+      decide(own, failed_outcome(broken_promise()));
+    }
+  }
+  void borrower_added(object_key own, party who) {
+    const outcome& known = slots_[find(own)].result;
+    // What is decided and not published yet goes to all borrowers when it is.
+    if (known.kind != outcome_kind::pending &&
+        std::find(decided_.begin(), decided_.end(), own) == decided_.end()) {
+      tell(who, own, known);
+    }
+  }
+
+  static outcome failed(std::shared_ptr<const error_fields> why) {
+    outcome made;
+    made.kind = outcome_kind::failed;
+    made.why = std::move(why);
+    return made;
+  }
+
+ private:
+  struct edge {
+    slot task = no_slot;
+    object_key key;
+  };
+  struct object_slot {
+    object_key key;
+    outcome result;
+    slot maker = no_slot;
+    std::vector<edge> waiting;
+    std::size_t given_up = 0;  ///< of those who wait, at least so many are over
+  };
+  static constexpr std::size_t few = 64;
+
+  slot take(object_key key) {
+    const slot at = slots_.take();
+    object_slot& one = slots_[at];
+    one.key = key;
+    one.maker = no_slot;
+    one.waiting.clear();
+    one.given_up = 0;
+    return at;
+  }
+  /// Not the directory: it passes references on, and reads nothing.
+  void tell(party borrower, object_key object, const outcome& result) {
+    if (borrower == directory_) return;
+    for (const object_key& key : result.refs) references_.sending(borrower, key);
+    host_.send(borrower, settled{object, result});
+  }
+  template <class Settled>
+  void publish(object_key key, Settled& settled) {
+    const slot at = find(key);
+    host_.settled(key, slots_[at].result);
+    if (key.owner == self_ && references_.has_borrowers(key)) {
+      for (const party who : references_.borrowers(key)) tell(who, key, slots_[at].result);
+    }
+    if (!slots_[at].waiting.empty()) {
+      // Nobody begins to wait for what is decided.
+      std::vector<edge> waiting;
+      waiting.swap(slots_[at].waiting);
+      for (const edge& one : waiting) settled(one.task, one.key, slots_[at].result);
+      waiting.clear();
+      slots_[at].waiting.swap(waiting);
+    }
+    references_.drop(key);
+  }
+
+  const party self_;
+  const party node_;
+  const party directory_;
+  references& references_;
+  owner_host& host_;
+  slab<object_slot> slots_;
+  std::vector<object_key> decided_;  ///< and not published yet
+};
+
+}  // namespace mobula::engine

@@ -1,0 +1,67 @@
+#pragma once
+
+/// What an owner is told by the program around it, and what it tells it.
+
+#include <cstdint>
+#include <string>
+
+#include "mobula/engine/messages.hpp"
+#include "mobula/engine/outbox.hpp"
+#include "mobula/engine/owner/leases.hpp"
+
+namespace mobula::engine {
+
+struct owner_options {
+  party self;
+  party node;       ///< of this process
+  party directory;  ///< of the actors
+  lease_options leasing;
+};
+
+/// A task as its submitter describes it. `what.values` names the objects whose values it is handed,
+/// `what.refs` the references inside the arguments: the submitter holds a use of each while it
+/// submits.
+struct task_spec {
+  class_spec home;
+  invocation what;
+  key_list after;
+  std::int32_t retries = 0;  ///< -1: without end
+  instant deadline = never;
+};
+struct call_spec {
+  object_key actor;          ///< the submitter holds a use of it
+  std::uint64_t caller = 0;  ///< calls of equal callers keep their order
+  invocation what;
+  key_list after;
+  std::int32_t retries = 0;
+  std::string group;
+  bool report_begin = false;
+  bool stop_actor = false;
+  bool post = false;
+  instant deadline = never;
+};
+struct cancel_spec {
+  bool recursive = true;  ///< what the body has submitted is cancelled too
+  bool force = false;     ///< tasks: a worker that runs it is ended
+};
+
+/// Called while the owner handles an event, in the order in which things happen; it must not call
+/// back.
+class owner_host : public outbox {
+ public:
+  /// The outcome of an object that is held here: own, or borrowed. Once each. References inside it
+  /// are held as long as the object is.
+  virtual void settled(object_key object, const outcome& result) = 0;
+  /// The answer to `fulfil` of another party's promise, once each. Where that party is dead there
+  /// is nobody left to refuse it.
+  virtual void promise_answered(std::uint64_t request, bool accepted) = 0;
+  /// The answer to `register_actor` with a name, or to `find_actor`.
+  virtual void actor_answered(const actor_registered& what) = 0;
+  /// For errors: `task "add"`, or `actor "tally", call "increment"`.
+  virtual std::string subject(object_key task, const invocation& what) = 0;
+
+ protected:
+  ~owner_host() = default;
+};
+
+}  // namespace mobula::engine

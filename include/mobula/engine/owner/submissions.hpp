@@ -1,0 +1,443 @@
+#pragma once
+
+/// What a party has submitted and is not over: how a task or call goes from its arguments to a
+/// worker, and to its outcome.
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "mobula/core/assert.hpp"
+#include "mobula/engine/death_text.hpp"
+#include "mobula/engine/mentions.hpp"
+#include "mobula/engine/messages.hpp"
+#include "mobula/engine/owner/calls.hpp"
+#include "mobula/engine/owner/deadlines.hpp"
+#include "mobula/engine/owner/errors.hpp"
+#include "mobula/engine/owner/leases.hpp"
+#include "mobula/engine/owner/objects.hpp"
+#include "mobula/engine/owner/owner_host.hpp"
+#include "mobula/engine/owner/task_slot.hpp"
+#include "mobula/engine/references.hpp"
+#include "mobula/engine/slab.hpp"
+
+namespace mobula::engine {
+
+/// Knows nothing of who may say what: that is the owner's affair, which also publishes what is
+/// decided here when the event is over.
+///
+/// Invariants:
+///  - A task holds a use of its result, of all objects that its arguments name, and, if it is a
+///    call, of its actor, until it is over. While a worker has it, each mention is on its way.
+///  - Its result has no outcome before it is over, unless it is `decided` while a worker has it.
+///  - A task waits for arguments exactly while it lacks one.
+class submissions {
+ public:
+  submissions(const owner_options& options, references& refs, objects& known, owner_host& host)
+      : options_(options),
+        host_(host),
+        references_(refs),
+        objects_(known),
+        leases_(options.node, tasks_, refs, host, options.leasing),
+        calls_(options.directory, tasks_, refs, host) {}
+  submissions(const submissions&) = delete;
+  submissions& operator=(const submissions&) = delete;
+
+  // --- New ones: each gives its caller one use of the result -------------------------------------
+
+  object_key task(task_spec&& spec) {
+    const slot made = take(std::move(spec.what), std::move(spec.after), spec.retries);
+    tasks_[made].home = leases_.enter(spec.home);
+    return begin(made, spec.deadline);
+  }
+  object_key call(call_spec&& spec) {
+    const slot made = take(std::move(spec.what), std::move(spec.after), spec.retries);
+    task_slot& one = tasks_[made];
+    one.is_call = true;
+    one.group = std::move(spec.group);
+    one.report_begin = spec.report_begin;
+    one.stop_actor = spec.stop_actor;
+    one.post = spec.post;
+    one.caller = spec.caller;
+    one.actor = spec.actor;
+    references_.use(spec.actor);
+    one.home = enter_actor(spec.actor);
+    return begin(made, spec.deadline);
+  }
+  object_key constructor(object_key actor, invocation&& what) {
+    const slot made = take(std::move(what), {}, 0);
+    tasks_[made].is_constructor = true;
+    tasks_[made].actor = actor;
+    references_.use(actor);
+    return begin(made, never);
+  }
+
+  // --- What happens to them ----------------------------------------------------------------------
+
+  /// An object has an outcome for which this task, if it is that one still, waits.
+  void argument_settled(slot task, object_key key, const outcome& value) {
+    if (!is_waiting(task, key)) return;
+    if (value.kind == outcome_kind::failed) {
+      end_unpushed(task, value.why);
+    } else if (--tasks_[task].missing == 0) {
+      start(task);
+    }
+  }
+  /// Cancelled or late: the outcome is decided now.
+  void cancel(object_key own, cancel_spec how, error_fields why) {
+    const slot at = objects_.find(own);
+    if (at == no_slot || objects_.result_at(at).kind != outcome_kind::pending) return;
+    auto shared = std::make_shared<const error_fields>(std::move(why));
+    const slot task = objects_.maker(own);
+    if (task == no_slot) {
+      objects_.fail(own, std::move(shared));
+    } else if (tasks_[task].state != task_state::pushed) {
+      end_unpushed(task, std::move(shared));
+    } else {
+      decide_early(task, std::move(shared));
+      task_slot& one = tasks_[task];
+      host_.send(one.worker, cancel_task{own, one.attempt, how.recursive});
+      one.force = how.force && !one.is_call;
+      if (one.force && leases_.runs(task)) force(task);
+    }
+  }
+  /// `from` has a word on what it was pushed. False: it was not, or has had its word.
+  bool answered(party from, task_done&& done, instant now) {
+    const slot task = pushed_to(from, done.task);
+    const bool expected = task != no_slot && done.result.kind != outcome_kind::pending &&
+                          (tasks_[task].is_call ? done.attempt >= tasks_[task].attempt
+                                                : done.attempt == tasks_[task].attempt);
+    if (!expected) {
+      // What it keeps was let go when the push was over: the worker was dead, or had answered.
+      objects_.drop(done.result.refs);
+      return false;
+    }
+    end_mentions(tasks_[task], references_, done.kept);
+    if (tasks_[task].is_call) {
+      call_answered(task, std::move(done));
+    } else {
+      task_answered(task, std::move(done), now);
+    }
+    return true;
+  }
+  bool begun(party from, object_key key) {
+    const slot task = pushed_to(from, key);
+    if (task == no_slot || !tasks_[task].is_call) return false;
+    calls_.begun(task);
+    return true;
+  }
+  bool returned(party from, const tasks_returned& what, instant now) {
+    const bool known = leases_.returned(from, what, now);
+    std::vector<slot>& over = leases_.returned_decided();
+    for (const slot task : over) finish(task);
+    over.clear();
+    return known;
+  }
+  bool granted(const lease_granted& what, instant now) { return leases_.granted(what, now); }
+  bool refused(const lease_refused& what) {
+    std::vector<slot> over;
+    if (!leases_.refused(what, over)) return false;
+    const auto why = std::make_shared<const error_fields>(what.why);
+    for (const slot task : over) end(task, objects::failed(why));
+    return true;
+  }
+  bool reclaim(const reclaim_lease& what) { return leases_.reclaim(what); }
+
+  bool actor_changed(const engine::actor_changed& what) {
+    const bool known = calls_.changed(what, over_);
+    end_calls();
+    return known;
+  }
+  /// For this party it is dead from now on, as long as a reference to it is held here.
+  void actor_killed(object_key actor, const std::shared_ptr<const error_fields>& why) {
+    enter_actor(actor);
+    std::vector<slot> at_worker;
+    calls_.killed(actor, why, over_, at_worker);
+    for (const slot task : at_worker) decide_early(task, why);
+    end_calls();
+  }
+  void actor_unreferenced(object_key actor) { calls_.forget(actor); }
+  /// A party is dead, and nothing of it is on its way.
+  void party_gone(const death& how) {
+    std::vector<lost_push> lost;
+    leases_.worker_gone(how, lost);
+    // In reverse, so that those that run again stand in front in their order.
+    for (std::size_t i = lost.size(); i-- > 0;) {
+      const slot task = lost[i].task;
+      task_slot& one = tasks_[task];
+      one.may_be_stored = one.may_be_stored || lost[i].begun;
+      if (one.decided) {
+        end(task, {});
+      } else if (!lost[i].begun || one.may_retry()) {
+        if (lost[i].begun) one.retry();
+        leases_.enqueue_front(task);
+      } else {
+        end(task, failed_outcome(worker_died(host_.subject(one.key, one.what), how)));
+      }
+    }
+    calls_.worker_gone(how.who, over_);
+    // Before anybody is told, or pushed to: nothing more goes to the dead.
+    references_.party_gone(how.who, to_string(how));
+    end_calls();
+    leases_.pump_all();
+  }
+
+  // --- Time --------------------------------------------------------------------------------------
+
+  [[nodiscard]] instant next_timer() const noexcept {
+    return std::min(leases_.next_timer(), deadlines_.next());
+  }
+  void timer(instant now) {
+    leases_.timer(now);
+    object_key late;
+    while (deadlines_.pop(now, late)) {
+      const slot task = objects_.maker(late);
+      if (task == no_slot || tasks_[task].decided) continue;
+      cancel(late, {}, timed_out(host_.subject(late, tasks_[task].what)));
+    }
+  }
+  void give_back_idle() { leases_.give_back_idle(); }
+
+  // --- For lists and checks ----------------------------------------------------------------------
+
+  [[nodiscard]] std::size_t size() const noexcept { return tasks_.size(); }
+  [[nodiscard]] const task_leases& leases() const noexcept { return leases_; }
+  [[nodiscard]] const engine::calls& calls() const noexcept { return calls_; }
+  [[nodiscard]] std::size_t deadline_count() const noexcept { return deadlines_.size(); }
+  template <class Visit>
+  void for_each(Visit visit) {
+    tasks_.for_each([&](slot, task_slot& one) { visit(one.key, one.what); });
+  }
+  void verify() {
+    MOBULA_ASSERT(over_.empty(), "an event is handled to its end");
+    leases_.verify();
+    calls_.verify();
+    tasks_.for_each([&](slot at, task_slot& one) {
+      MOBULA_ASSERT(objects_.maker(one.key) == at, "a task's result knows it");
+      const bool settled = objects_.result(one.key)->kind != outcome_kind::pending;
+      MOBULA_ASSERT(settled == one.decided, "what is not over has no outcome, or is decided");
+      MOBULA_ASSERT(!one.decided || one.state == task_state::pushed,
+                    "what is decided lives on only at a worker");
+      MOBULA_ASSERT((one.missing != 0) == (one.state == task_state::waiting),
+                    "who waits lacks an argument");
+    });
+  }
+
+ private:
+  bool is_waiting(slot task, object_key key) const {
+    return tasks_.holds(task) && tasks_[task].key == key &&
+           tasks_[task].state == task_state::waiting;
+  }
+  slot pushed_to(party worker, object_key key) const {
+    const slot task = objects_.maker(key);
+    const bool has = task != no_slot && tasks_[task].state == task_state::pushed &&
+                     tasks_[task].worker == worker;
+    return has ? task : no_slot;
+  }
+  /// Also sees to it that the slot goes with the key's last use.
+  slot enter_actor(object_key actor) {
+    objects_.need(actor);
+    return calls_.enter(actor);
+  }
+
+  // --- A task's way ------------------------------------------------------------------------------
+
+  slot take(invocation&& what, key_list&& after, std::int32_t retries) {
+    const slot task = tasks_.take();
+    task_slot& one = tasks_[task];
+    one.state = task_state::waiting;
+    one.decided = one.force = one.may_be_stored = false;
+    one.is_call = one.is_constructor = false;
+    one.what = std::move(what);
+    one.after = std::move(after);
+    one.missing = 0;
+    one.attempt = 1;
+    one.retries_left = retries;
+    one.lease = one.line = no_slot;
+    one.worker = party{};
+    one.index = 0;
+    one.life = 0;
+    one.begun = false;
+    one.deadline = never;
+    one.actor = object_key{};
+    return task;
+  }
+  /// Takes the uses, waits for what is pending, and starts it if nothing is.
+  object_key begin(slot task, instant deadline) {
+    const object_key key = objects_.make();
+    task_slot& one = tasks_[task];
+    one.key = key;
+    objects_.set_maker(key, task);
+    references_.use(key);  // the task's own
+    for (const object_key& ref : one.what.refs) references_.use(ref);
+    if (deadline != never) {
+      one.deadline = deadline;
+      deadlines_.push(deadline, key);
+    }
+    std::shared_ptr<const error_fields> failed;
+    const auto wait_for = [&](object_key object) {
+      references_.use(object);
+      const outcome& known = objects_.wait(object, task, key);
+      if (object.owner != options_.self) references_.enlist(object);
+      if (known.kind == outcome_kind::pending) {
+        ++one.missing;
+      } else if (known.kind == outcome_kind::failed && !failed) {
+        failed = known.why;
+      }
+    };
+    for (const carried& need : one.what.values) wait_for(need.object);
+    for (const object_key& order : one.after) wait_for(order);
+    if (one.is_call && !failed) failed = calls_.dead(one.home);
+    if (failed) {
+      if (one.is_constructor) {
+        host_.send(options_.directory, actor_arguments{one.actor, {}, failed});
+      }
+      end(task, objects::failed(std::move(failed)));
+    } else {
+      if (one.is_call) calls_.enqueue(task, one.caller);
+      if (one.missing == 0) start(task);
+    }
+    return key;
+  }
+  /// All arguments are there.
+  void start(slot task) {
+    task_slot& one = tasks_[task];
+    for (carried& need : one.what.values) need.value = *objects_.result(need.object);
+    if (one.is_constructor) {
+      for_each_mention(one.what,
+                       [&](object_key key) { references_.sending(options_.directory, key); });
+      host_.send(options_.directory, actor_arguments{one.actor, one.what, nullptr});
+      outcome sent;
+      sent.kind = outcome_kind::value;
+      return end(task, std::move(sent));
+    }
+    one.state = task_state::ready;
+    if (one.is_call) {
+      calls_.ready(task);
+    } else {
+      leases_.enqueue(task);
+    }
+  }
+  /// No worker has it, and none will: it leaves the list in which it stands.
+  void end_unpushed(slot task, std::shared_ptr<const error_fields> why) {
+    task_slot& one = tasks_[task];
+    if (one.is_constructor) {
+      host_.send(options_.directory, actor_arguments{one.actor, {}, why});
+    } else if (one.is_call) {
+      calls_.remove(task);
+    } else if (one.state == task_state::ready) {
+      leases_.remove(task);
+    }
+    end(task, objects::failed(std::move(why)));
+  }
+  /// It is over, with that outcome unless it was decided before, and stands in no list any more.
+  void end(slot task, outcome&& result) {
+    task_slot& one = tasks_[task];
+    if (one.decided) {
+      objects_.discard(one.key, result);
+    } else {
+      objects_.decide(one.key, std::move(result));
+    }
+    if (one.may_be_stored) objects_.free_stored(one.key);
+    finish(task);
+  }
+  /// Lets go of all that the task holds.
+  void finish(slot task) {
+    task_slot& one = tasks_[task];
+    const object_key key = std::exchange(one.key, object_key{});
+    if (one.missing != 0) {
+      const auto waits = [this](slot at, object_key of) { return is_waiting(at, of); };
+      for (const carried& need : one.what.values) objects_.give_up(need.object, waits);
+      for (const object_key& order : one.after) objects_.give_up(order, waits);
+    }
+    for (const object_key& ref : one.what.refs) references_.drop(ref);
+    for (const carried& need : one.what.values) references_.drop(need.object);
+    for (const object_key& order : one.after) references_.drop(order);
+    if (!one.is_call && !one.is_constructor) leases_.leave(one.home);
+    if (!one.actor.empty()) references_.drop(one.actor);
+    one.what.arguments = payload{};
+    one.what.refs.clear();
+    one.what.values.clear();
+    one.after.clear();
+    objects_.set_maker(key, no_slot);
+    tasks_.give(task);
+    if (one.deadline != never) {
+      deadlines_.over([this](object_key at) { return objects_.maker(at) != no_slot; });
+    }
+    references_.drop(key);
+  }
+
+  // --- Cancelling --------------------------------------------------------------------------------
+
+  /// A worker has it: its slot lives on until that has answered, or is dead.
+  void decide_early(slot task, std::shared_ptr<const error_fields> why) {
+    if (std::exchange(tasks_[task].decided, true)) return;
+    objects_.fail(tasks_[task].key, std::move(why));
+  }
+  /// Its worker runs it, and will not be asked twice.
+  void force(slot task) {
+    task_slot& one = tasks_[task];
+    one.force = false;
+    host_.send(options_.node, end_worker{one.worker, host_.subject(one.key, one.what) +
+                                                         " was cancelled with .force"});
+  }
+
+  // --- Answers ---------------------------------------------------------------------------------
+
+  void task_answered(slot task, task_done&& done, instant now) {
+    task_slot& one = tasks_[task];
+    const slot runs = leases_.answered(task, now);
+    if (runs != no_slot && tasks_[runs].force) force(runs);
+    const bool again =
+        done.retryable && done.result.kind == outcome_kind::failed && one.may_retry();
+    if (again) {
+      one.retry();
+      leases_.enqueue_front(task);
+    }
+    leases_.pump(one.home);
+    if (!again) end(task, std::move(done.result));
+  }
+  void call_answered(slot task, task_done&& done) {
+    task_slot& one = tasks_[task];
+    const slot home = one.home;
+    calls_.answered(task);
+    // The worker has spent what ran again in place.
+    for (; one.attempt < done.attempt && one.retries_left != 0; one.attempt++) {
+      if (one.retries_left > 0) --one.retries_left;
+    }
+    if (done.life_over && !one.decided) {
+      calls_.hold(task, std::move(done.result));
+    } else {
+      end(task, std::move(done.result));
+    }
+    calls_.resolve(home, over_);
+    end_calls();
+  }
+  void end_calls() {
+    // Nothing that follows adds to it: what is decided is published later.
+    for (ended_call& one : over_) {
+      if (one.result.kind == outcome_kind::pending) {
+        if (tasks_[one.task].may_be_stored) objects_.free_stored(tasks_[one.task].key);
+        finish(one.task);
+      } else {
+        end(one.task, std::move(one.result));
+      }
+    }
+    over_.clear();
+  }
+
+  const owner_options& options_;
+  owner_host& host_;
+  references& references_;
+  objects& objects_;
+  slab<task_slot> tasks_;
+  task_leases leases_;
+  engine::calls calls_;
+  deadlines deadlines_;
+  std::vector<ended_call> over_;  ///< of the event that is handled
+};
+
+}  // namespace mobula::engine
