@@ -37,8 +37,8 @@ inline void compute_for(duration how_long) {
   host.pass_until(mobula::detail::deadline_after(host.now(), how_long), true);
 }
 
-/// What has happened so far, as one number: equal for the same program and seed, however often it is
-/// run.
+/// What has happened so far, as one number: equal for the same program and seed, however often it
+/// is run.
 inline std::uint64_t trace_hash() {
   simulation::simulation_host& host = detail_of_kit::require("trace_hash");
   const simulation::turn mine(host);

@@ -256,8 +256,8 @@ inline detail::actor_ptr worker_process::actor_for(engine::object_key key,
   return fresh ? detail::actor_ptr::adopt(one) : detail::actor_ptr::share(one);
 }
 
-/// An argument of a constructor may fail long before the others are there: its record is settled then,
-/// which it is in no other way.
+/// An argument of a constructor may fail long before the others are there: its record is settled
+/// then, which it is in no other way.
 struct worker_process::constructor_watch {
   detail::waiter link;  // first: a fired waiter is found back by its address
   worker_process* process = nullptr;

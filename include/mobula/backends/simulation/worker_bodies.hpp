@@ -349,7 +349,8 @@ inline void worker_process::run_function(engine::body& one, engine::body_end& en
     one.actor->user = new actor_object{instance, entry};
   }
   if (!self) return;
-  // A constructor is covered by nobody: handles to the actor itself that it has kept are borrowed now.
+  // A constructor is covered by nobody: handles to the actor itself that it has kept are borrowed
+  // now.
   auto& handle = static_cast<actor_handle&>(*self);
   if (!handle.counted && handle.has_other_handles() && alive_) {
     handle.counted = true;

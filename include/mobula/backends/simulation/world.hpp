@@ -144,7 +144,6 @@ class world {
   std::function<void(instant now, party from, party to, const engine::message&)> watcher;
   void saw(party from, party to, const engine::message& one) {
     if (watcher) watcher(now(), from, to, one);
-    if (getenv("SIMDBG")) fprintf(stderr, "%12ld %lu>%lu %s\n", now(), from.value(), to.value(), std::visit([](auto& w){ return abi::__cxa_demangle(typeid(w).name(),0,0,0); }, one)+16);
   }
 
   // The thread.
