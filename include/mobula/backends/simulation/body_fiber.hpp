@@ -2,6 +2,7 @@
 
 /// A body, or a program, on a fiber of a simulated process, and what it waits for.
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -38,6 +39,7 @@ class body_fiber final : public fiber {
   bool stop = false;          ///< it was asked to stop: waits throw
   bool stop_children = false; ///< and its children are to be cancelled
   detail::frame* body_frame = nullptr;  ///< of its body, while that runs
+  std::atomic<const detail::function_entry*> function{nullptr};  ///< the same, for the watchdog
 
  private:
   friend class body_fiber_hooks;

@@ -252,6 +252,25 @@ class simulation_host final : public detail::backend, public process_maker {
                           [this, what] { node_->saw_death(what); });
   }
   const fault_plan& plan() const noexcept { return plan_; }
+  /// A line of a script, now. On the simulation's thread.
+  void play(const fault_event& line, random_stream random);
+  /// The worker of this number, dead or alive; null where none was started yet.
+  worker_process* worker_at(std::size_t number) const {
+    return number < workers_.size() ? workers_[number].get() : nullptr;
+  }
+  [[nodiscard]] std::size_t workers_started() const noexcept { return workers_.size(); }
+  /// Messages suffer from this for a while, and then again from what the plan says.
+  void disturb(const link_faults& faults, instant lasts) {
+    const std::uint64_t number = ++disturbances_;
+    world_.net().set_faults(faults);
+    if (lasts == engine::never) return;
+    world_.events().after(lasts, {event_kind::fault, 6, number, {}}, [this, number] {
+      if (number != disturbances_) return;  // a later one lasts longer
+      world_.net().set_faults(faults_over_ ? link_faults{} : link_faults_of(plan_));
+    });
+  }
+  /// The kit's own, and gone with the host.
+  std::shared_ptr<void> kit;
 
  private:
   friend class turn;
@@ -400,7 +419,6 @@ class simulation_host final : public detail::backend, public process_maker {
     world_.events().after(lasts, {event_kind::fault, 4, who.value(), {}},
                           [this, who] { world_.net().rejoin(who); });
   }
-  void play(const fault_event& line, random_stream random);
   worker_process* chosen_worker(const std::string& which, random_stream& random) const {
     std::vector<worker_process*> there = workers();
     if (!which.empty()) {
@@ -422,6 +440,7 @@ class simulation_host final : public detail::backend, public process_maker {
   shared_state shared_;
   fault_plan plan_;
   bool faults_over_ = false;
+  std::uint64_t disturbances_ = 0;
   std::unique_ptr<node_process> node_;
   std::unique_ptr<worker_process> driver_;
   std::vector<std::unique_ptr<worker_process>> workers_;  ///< the dead ones too
@@ -479,9 +498,11 @@ inline void simulation_host::shutdown() noexcept {
   world_.run_on_own_thread([this, &why] {
     for (const auto& one : workers_) {
       if (!one->alive()) continue;
-      one->for_each_fiber([](const body_fiber& fiber) {
-        if (fiber.body != nullptr && fiber.begun()) {
-          std::fprintf(stderr, "mobula: the runtime ends and a body still runs: it is unwound\n");
+      one->for_each_fiber([this](const body_fiber& fiber) {
+        // Where nothing happens any more, an error has said why.
+        if (fiber.body != nullptr && fiber.begun() && world_.over().empty()) {
+          std::fprintf(stderr, "mobula: the runtime ends and %s still runs: it is unwound\n",
+                       name_of_fiber(fiber).c_str());
         }
       });
       one->kill_process();

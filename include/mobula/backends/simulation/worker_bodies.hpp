@@ -35,9 +35,27 @@ inline body_fiber& worker_process::start_fiber(engine::body* body, action what) 
                         });
   return made;
 }
+/// As a reader of an error knows it. Reads nothing that another thread could change while the fiber
+/// runs: the watchdog asks.
+inline std::string name_of_fiber(const body_fiber& one) {
+  if (one.body == nullptr) return "the program, a script or a callback";
+  if (one.body->kind == engine::body_kind::destructor) return "the destructor of an actor";
+  const detail::function_entry* const known = one.function.load(std::memory_order_acquire);
+  const engine::invocation& what = one.body->what();
+  const std::string name = !what.name.empty()  ? what.name
+                           : known != nullptr ? detail::readable_name(*known)
+                                              : "that reads its arguments";
+  if (one.body->actor == nullptr) return "task \"" + name + "\"";
+  return "actor \"" + one.body->actor->made.label + "\", " +
+         (one.body->kind == engine::body_kind::constructor ? "constructor" : "call") + " \"" + name +
+         "\"";
+}
 /// Until it waits or ends. On the simulation's thread, outside of any machine's event.
 inline void worker_process::run_fiber(body_fiber& one) {
-  one.resume();
+  {
+    const watchdog::look looks(world_.watch(), one.number, [&one] { return name_of_fiber(one); });
+    one.resume();
+  }
   if (!one.ended()) return;
   const auto at = std::find_if(fibers_.begin(), fibers_.end(),
                                [&](const auto& held) { return held.get() == &one; });
@@ -61,6 +79,7 @@ inline bool worker_process::wait_for(completion& what, instant deadline, waiting
     }
     if (what.done) return true;
     if (out_of_time()) return false;
+    if (!world_.over().empty()) shared_.throw_over();  // nothing would ever end this wait
     outside_wait outside;
     what.outside = &outside;
     event_id timer;
@@ -303,6 +322,7 @@ inline void worker_process::run_function(engine::body& one, engine::body_end& en
       mine.restarted = one.actor != nullptr && one.actor->made.restarted;
       body_fiber& fiber = *body_fiber::current();
       fiber.body_frame = &mine;
+      fiber.function.store(entry, std::memory_order_release);
       if (fiber.stop) mine.request_stop();
       try {
         const engine::payload sent_arguments = take_resources(what.arguments, *record);

@@ -23,6 +23,7 @@
 #include "mobula/backends/simulation/network.hpp"
 #include "mobula/backends/simulation/random.hpp"
 #include "mobula/backends/simulation/schedule.hpp"
+#include "mobula/backends/simulation/watchdog.hpp"
 #include "mobula/core/options.hpp"
 #include "mobula/engine/link_options.hpp"
 #include "mobula/engine/messages.hpp"
@@ -88,6 +89,7 @@ class world {
         network_(random_.split("network")),
         delays_(random_.split("delays")),
         fibers_(stacks, hooks),
+        watch_(seed),
         seed_(seed) {}
   ~world() { MOBULA_ASSERT(!thread_.joinable(), "a world is stopped before it goes"); }
 
@@ -150,6 +152,7 @@ class world {
 
   void start() {
     thread_ = std::thread([this] { run(); });
+    watch_.start();
   }
   /// No event runs afterwards. For a thread of the program, without `mutex`.
   void stop() {
@@ -159,6 +162,7 @@ class world {
     }
     go_.notify_all();
     if (thread_.joinable()) thread_.join();
+    watch_.stop();
   }
   [[nodiscard]] bool on_own_thread() const noexcept {
     return std::this_thread::get_id() == thread_.get_id();
@@ -224,9 +228,18 @@ class world {
   [[nodiscard]] const std::string& over() const noexcept { return over_; }
   /// Called once, when `over` was set.
   std::function<void()> on_over;
+  /// Nothing happens any more, for this reason, and every wait ends. Only the first counts.
+  void end(std::string why) {
+    if (!over_.empty()) return;
+    over_ = std::move(why);
+    if (on_over) on_over();
+  }
+  /// Asked when nothing is left to happen while somebody waits. A text ends the simulation; an
+  /// empty one leaves it to the threads of the program to make something happen.
+  std::function<std::string()> on_idle;
 
-  // For the watchdog: what runs now, and since when.
-  std::atomic<const char*> running{nullptr};
+  /// Of bodies that really block.
+  watchdog& watch() noexcept { return watch_; }
 
  private:
   void run() {
@@ -249,13 +262,20 @@ class world {
         stepped_.notify_all();
       }
       if (what == step::time_limit || what == step::in_circles) {
-        over_ = what == step::time_limit
-                    ? "the simulation's time limit has passed"
-                    : "the simulation runs in circles: its time stands still";
-        over_ += " (seed " + std::to_string(seed_) + ")";
-        if (on_over) on_over();
+        const std::string why = what == step::time_limit
+                                    ? "the simulation's time limit has passed"
+                                    : "the simulation runs in circles: its time stands still";
+        end(why + " (seed " + std::to_string(seed_) + ")");
       }
-      if (what == step::idle && waiting_ > 0) wait_for_others(held);
+      if (what == step::idle && waiting_ > 0) {
+        if (over_.empty() && on_idle) {
+          if (std::string why = on_idle(); !why.empty()) {
+            end(std::move(why));
+            continue;
+          }
+        }
+        wait_for_others(held);
+      }
       if (callers_.load(std::memory_order_acquire) > 0) {
         held.unlock();
         while (callers_.load(std::memory_order_acquire) > 0) std::this_thread::yield();
@@ -299,6 +319,7 @@ class world {
   simulation::network network_;
   random_stream delays_;
   fiber_pool fibers_;
+  watchdog watch_;
   engine::link_options links_;
   const std::uint64_t seed_;
   std::map<party, party_base*> parties_;
