@@ -4,6 +4,7 @@
 /// number, exceptions' filters, and the log.
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <functional>
@@ -55,11 +56,14 @@ struct shared_state {
   std::unordered_map<const detail::task*, worker_process*> constructor_homes;
 
   std::unordered_map<detail::record*, binding> bindings;
-  /// Of each actor that was made: its class, which a program knows by its constructor, and its
-  /// name.
+  /// Of each actor that was made: its class, which a program knows by its constructor, its name,
+  /// and what counts for calls of it, whichever process makes them.
   struct actor_class {
     const std::type_info* type = nullptr;
     std::string name;
+    int max_task_retries = 0;
+    std::size_t max_pending = 0;
+    std::vector<std::string> groups{};
   };
   std::unordered_map<engine::object_key, actor_class> actor_classes;
 

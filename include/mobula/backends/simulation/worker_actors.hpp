@@ -239,6 +239,13 @@ inline actor_handle* worker_process::handle_for(engine::object_key key, const st
   if (known != actors_.end()) return known->second;
   auto* const made = new actor_handle(shared_, *this, key, type, name, label);
   actors_[key] = made;
+  const auto as = shared_.actor_classes.find(key);
+  if (as != shared_.actor_classes.end()) {
+    made->max_task_retries = as->second.max_task_retries;
+    made->max_pending = as->second.max_pending;
+    made->groups = as->second.groups;
+    made->groups_known = true;
+  }
   return made;
 }
 inline detail::actor_ptr worker_process::actor_for(engine::object_key key,
@@ -305,7 +312,10 @@ inline detail::actor_ptr worker_process::spawn(detail::task& constructor,
   what.fail_if_infeasible = shared_.options.infeasible == infeasible_policy::fail;
 
   engine::object_key key = what.actor;
-  shared_.actor_classes[key] = {&request.type, options.name};
+  std::vector<std::string> groups;
+  for (const auto& [group, limit] : options.concurrency_groups) groups.push_back(group);
+  shared_.actor_classes[key] = {&request.type, options.name, options.max_task_retries,
+                                options.max_pending_calls, std::move(groups)};
   const std::string label = what.label;
   const std::string space = what.name_space;
   auto answer = std::make_shared<actor_answer>();
@@ -341,10 +351,6 @@ inline detail::actor_ptr worker_process::spawn(detail::task& constructor,
   }
   actor_handle* const handle = handle_for(key, request.type, options.name, label);
   handle->counted = true;  // the use that `spawn` gave
-  handle->max_task_retries = options.max_task_retries;
-  handle->max_pending = options.max_pending_calls;
-  for (const auto& [group, limit] : options.concurrency_groups) handle->groups.push_back(group);
-  handle->groups_known = true;
   auto watch = std::make_unique<constructor_watch>(
       constructor_watch{{nullptr, &constructor_watch::fired}, this, &constructor, key});
   if (!constructor.add_waiter(watch->link)) constructor_watch::fired(watch->link);
