@@ -87,7 +87,7 @@ class node_process final : public party_process,
   void free_store() {
     if (plug_.empty()) return;
     const engine::object_key gone = std::exchange(plug_, {});
-    event([&] { node_.receive(self(), engine::free_object{gone}, world_.now()); });
+    event([&] { pull_plug(gone); });
   }
   /// Probability that an object finds half of the store taken.
   void set_store_full(double probability) noexcept { store_full_ = probability; }
@@ -105,7 +105,7 @@ class node_process final : public party_process,
         [&]<class Message>(Message& what) {
           if constexpr (std::is_same_v<Message, engine::object_created>) {
             // Of a plug that only had to make others leave.
-            if (what.object != plug_) node_.receive(from, engine::free_object{what.object}, now);
+            if (what.object != plug_) pull_plug(what.object);
           } else if constexpr (!engine::is_for_directory<Message>) {
             if constexpr (std::is_same_v<Message, engine::create_object>) {
               if (store_random_.chance(store_full_)) {
@@ -185,6 +185,11 @@ class node_process final : public party_process,
     files_.erase(at);
   }
 
+  /// What was never published is never freed: its writer is there. Until then it can't be spilled.
+  void pull_plug(engine::object_key plug) {
+    node_.receive(self(), engine::publish_object{plug}, world_.now());
+    node_.receive(self(), engine::free_object{plug}, world_.now());
+  }
   engine::object_key next_plug() noexcept { return {self(), (std::uint64_t{1} << 62) | ++plugs_}; }
 
   struct file {
