@@ -308,8 +308,8 @@ class simulation_host final : public detail::backend, public process_maker {
     node.labels = given.labels;
     for (const auto& [name, value] : options.labels) node.labels[name] = value;
     node.available = node.total;
-    shared_.name_space = options.name_space.empty() ? "job-" + std::to_string(shared_.epoch)
-                                                    : options.name_space;
+    // Of equal length in every run of a process, for a longer message is later there.
+    shared_.name_space = options.name_space.empty() ? "job" : options.name_space;
     shared_.node_party = world_.next_party();
   }
   engine::node_options machine_options() const {
