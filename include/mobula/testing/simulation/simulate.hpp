@@ -37,7 +37,7 @@ struct simulated_run {
   std::uint64_t trace_hash = 0;
   std::uint64_t events = 0;
   /// Virtual.
-  duration took{};
+  std::chrono::nanoseconds took{};
 
   friend bool operator==(const simulated_run&, const simulated_run&) = default;
 };
@@ -181,6 +181,7 @@ inline simulated_run run_program(runtime_options options, const std::function<vo
     }
     sim.on_idle = nullptr;
     over = sim.over();
+    if (!over.empty() && dead_lock.empty() && !state.failure) over += ": " + who_waits(host);
     failure = state.failure;
     if (!over.empty()) count();
   }
