@@ -54,14 +54,6 @@ class party_process : public party_base {
     one.link.cut();
     event([&] { cut_off(who); });
   }
-  /// All parties with which it has a link that is not cut, in order.
-  std::vector<party> peers() const {
-    std::vector<party> out;
-    for (const auto& [who, one] : peers_) {
-      if (!one->cut) out.push_back(who);
-    }
-    return out;
-  }
 
  protected:
   /// A message for the process's machines.

@@ -57,7 +57,6 @@ class party_base {
   [[nodiscard]] bool alive() const noexcept { return alive_; }
   virtual void frame_arrived(party from, std::span<const std::byte> frame) = 0;
   virtual void peer_gone(party who) = 0;
-  virtual std::vector<party> peers() const = 0;
 
  protected:
   world& world_;
@@ -127,17 +126,19 @@ class world {
       });
     }
   }
-  /// A process is dead: each of its peers learns that when all that was on its way is there.
+  /// A process is dead: all others learn that when what was on its way to them is there. Those that
+  /// have no link to it too, for one may be about to make it: a lease of the dead is on its way.
   void cut_links_of(party_base& dead) {
-    for (const party peer : dead.peers()) {
+    for (const auto& [peer, process] : parties_) {
+      if (process == &dead || !process->alive()) continue;
       const auto last = latest_.find({dead.self(), peer});
       const instant after = last == latest_.end() ? now() : std::max(now(), last->second);
       events_.at(after + delay(1'000, 100'000),
                  {event_kind::cut, dead.self().value(), peer.value(), peer},
-                 [this, peer, who = dead.self()] {
-                   if (party_base* const there = find(peer)) there->peer_gone(who);
-                   latest_.erase({who, peer});
-                   latest_.erase({peer, who});
+                 [this, to = peer, who = dead.self()] {
+                   if (party_base* const there = find(to)) there->peer_gone(who);
+                   latest_.erase({who, to});
+                   latest_.erase({to, who});
                  });
     }
   }
