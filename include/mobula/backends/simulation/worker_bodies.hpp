@@ -47,8 +47,8 @@ inline std::string name_of_fiber(const body_fiber& one) {
                                               : "that reads its arguments";
   if (one.body->actor == nullptr) return "task \"" + name + "\"";
   return "actor \"" + one.body->actor->made.label + "\", " +
-         (one.body->kind == engine::body_kind::constructor ? "constructor" : "call") + " \"" + name +
-         "\"";
+         (one.body->kind == engine::body_kind::constructor ? "constructor" : "call") + " \"" +
+         name + "\"";
 }
 /// Until it waits or ends. On the simulation's thread, outside of any machine's event.
 inline void worker_process::run_fiber(body_fiber& one) {
@@ -291,10 +291,11 @@ inline void worker_process::run_body(engine::body& one) {
 
 inline void worker_process::run_function(engine::body& one, engine::body_end& end) {
   const engine::invocation& what = one.what();
-  auto& object = *static_cast<actor_object*>(one.actor == nullptr ? nullptr : one.actor->user);
+  const auto* const object =
+      static_cast<const actor_object*>(one.actor == nullptr ? nullptr : one.actor->user);
   const bool is_call = one.kind == engine::body_kind::call;
   std::int32_t retries = is_call ? one.push.retries : 0;
-  void* instance = is_call ? object.instance : nullptr;
+  void* instance = is_call ? object->instance : nullptr;
   const detail::function_entry* entry = nullptr;
   try {
     entry = &shared_.function(what.function);
