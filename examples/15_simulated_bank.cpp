@@ -1,6 +1,6 @@
-// A bug that needs bad luck: two transfers read a balance, and both write it back. In a simulation a
-// seed decides who is first, so a few hundred seeds find it in a second, and the seed finds it again
-// whenever you want to look at it. The fixed bank survives all of them.
+// A bug that needs bad luck: two transfers read a balance, and both write it back. In a simulation
+// a seed decides who is first, so a few hundred seeds find it in a second, and the seed finds it
+// again whenever you want to look at it. The fixed bank survives all of them.
 //
 //   $ ./15_simulated_bank
 //   found: seed ...: std::runtime_error: there were 300, and now there are ...

@@ -1,6 +1,6 @@
-// Goal: a program in a simulation is decided by its seed alone, in virtual time, and a run that does
-// not end well says why. Method: small programs under `simulate`, compared by what happened in them;
-// a child process compares across processes.
+// Goal: a program in a simulation is decided by its seed alone, in virtual time, and a run that
+// does not end well says why. Method: small programs under `simulate`, compared by what happened in
+// them; a child process compares across processes.
 
 #include "mobula/testing/simulation.hpp"
 

@@ -118,7 +118,7 @@ TEST_CASE("dead-locks and time limits have their seed", "[kit][clause-52]") {
                       mobula::get(never.get_future());
                     }),
                     testing::seed_error);
-    CHECK_THROWS_AS(testing::for_each_seed({.first = 9}, mobula::simulation_options{.time_limit = 1s},
+    CHECK_THROWS_AS(testing::for_each_seed({.first = 9}, {.time_limit = 1s},
                                            [] { mobula::sleep_for(2s); }),
                     testing::seed_error);
   });

@@ -15,8 +15,8 @@
 namespace mobula::simulation {
 
 /// A thread of its own that looks on from time to time: a body that has run for longer than
-/// `patience` without a wait in one of Mobula's calls is named on standard error, once. It may be in
-/// a mutex, a real sleep, I/O, or a loop without end; in a simulation all others stand still
+/// `patience` without a wait in one of Mobula's calls is named on standard error, once. It may be
+/// in a mutex, a real sleep, I/O, or a loop without end; in a simulation all others stand still
 /// meanwhile. Nothing that it does can be seen from inside the simulation.
 class watchdog {
  public:
@@ -48,8 +48,8 @@ class watchdog {
     wake_.notify_all();
   }
 
-  /// While it lives a body runs. Its name is asked for on the watchdog's thread, and only while this
-  /// lives. One resumes within another where a process is killed: the inner one is looked at.
+  /// While it lives a body runs. Its name is asked for on the watchdog's thread, and only while
+  /// this lives. One resumes within another where a process is killed: the inner one is looked at.
   class look {
    public:
     look(watchdog& by, std::uint64_t body, std::function<std::string()> name) : by_(by) {

@@ -16,8 +16,8 @@
 
 namespace mobula::testing {
 
-/// Does what a line of a script would do, now: `at` is not looked at. Throws `std::invalid_argument`
-/// for a line that makes no sense.
+/// Does what a line of a script would do, now: `at` is not looked at. Throws
+/// `std::invalid_argument` for a line that makes no sense.
 ///
 ///   testing::inject({.what = fault::pause_worker, .which = "2", .lasts = 500ms});
 inline void inject(const fault_event& what) {
@@ -92,8 +92,8 @@ inline bool to_worker(const char* call, std::size_t which, fault_event what) {
 
 }  // namespace detail_of_kit
 
-/// It is gone at once, as by SIGKILL, with all that runs in it. The caller may be a body of its own,
-/// which is unwound then. False: no such worker lives.
+/// It is gone at once, as by SIGKILL, with all that runs in it. The caller may be a body of its
+/// own, which is unwound then. False: no such worker lives.
 inline bool kill_worker(std::size_t which) {
   return detail_of_kit::to_worker("kill_worker", which, {.what = fault::kill_worker});
 }

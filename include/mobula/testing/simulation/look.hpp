@@ -25,8 +25,8 @@
 
 namespace mobula::testing {
 
-/// What has happened so far, as one number: equal for the same program and seed, however often it is
-/// run.
+/// What has happened so far, as one number: equal for the same program and seed, however often it
+/// is run.
 inline std::uint64_t trace_hash() {
   simulation::simulation_host& host = detail_of_kit::require("trace_hash");
   const simulation::turn mine(host);
@@ -103,8 +103,8 @@ inline void on_message(std::function<void(const seen_message&)> look) {
 }
 
 /// Asks after every event from now on whether it still holds, and fails the run with an
-/// `invariant_error` that names it where it does not. Like a callback of `on_message` it may look at
-/// memory only: statics are shared by all simulated processes, so a test's own ledger does.
+/// `invariant_error` that names it where it does not. Like a callback of `on_message` it may look
+/// at memory only: statics are shared by all simulated processes, so a test's own ledger does.
 ///
 ///   testing::always("no money is made", [] { return paid_out <= paid_in; });
 inline void always(std::string name, std::function<bool()> holds) {

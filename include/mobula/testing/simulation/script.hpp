@@ -14,9 +14,9 @@
 
 namespace mobula::testing {
 
-/// Runs it at that virtual time, counted from the simulation's beginning, as a body of the program's
-/// own process: it may wait, kill, call and spawn. What it throws fails the run; under a plain
-/// `runtime` the waits of the program throw it.
+/// Runs it at that virtual time, counted from the simulation's beginning, as a body of the
+/// program's own process: it may wait, kill, call and spawn. What it throws fails the run; under a
+/// plain `runtime` the waits of the program throw it.
 ///
 ///   testing::at(2s, [shop] { testing::kill_worker_of(shop); });
 ///

@@ -72,7 +72,8 @@ inline std::string replay_line(std::uint64_t seed, const std::string& test) {
     const std::string_view word = std::string_view(all).substr(at, end - at);
     at = end + 1;
     if (std::exchange(skip, word == "--mobula-simulation-seed")) continue;
-    if (skip || word.starts_with("--mobula-simulation-seed=")) continue;  // it would beat the variable
+    // The flag would beat the variable.
+    if (skip || word.starts_with("--mobula-simulation-seed=")) continue;
     has_test = has_test || word == test;
     line += " " + shell_word(word);
   }
@@ -131,10 +132,11 @@ inline void run_seeds(const seed_range& range, runtime_options options,
 
 /// Runs the program as `simulate` does from each of the seeds, one after the other. Where one fails
 /// it says so on standard error, with the one line for a shell that replays it, and throws
-/// `seed_error`, or whatever was thrown that is no `std::exception`: a failed REQUIRE of Catch2 ends
-/// its test as ever. A CHECK throws nothing, so nobody would know its seed: use REQUIRE.
+/// `seed_error`, or whatever was thrown that is no `std::exception`: a failed REQUIRE of Catch2
+/// ends its test as ever. A CHECK throws nothing, so nobody would know its seed: use REQUIRE.
 ///
-/// With MOBULA_SIMULATION_SEED in the environment, or its flag, only that seed is run: to replay it.
+/// With MOBULA_SIMULATION_SEED in the environment, or its flag, only that seed is run: to replay
+/// it.
 ///
 ///   testing::for_each_seed({.first = 1, .count = 1000}, [] { ... });
 template <class Program>

@@ -90,7 +90,9 @@ inline std::string list_of(const std::vector<std::string>& names) {
     if (i > 0) text += i + 1 == names.size() ? " and " : ", ";
     text += names[i];
   }
-  if (names.size() > shown_max) text += " and " + std::to_string(names.size() - shown_max) + " more";
+  if (names.size() > shown_max) {
+    text += " and " + std::to_string(names.size() - shown_max) + " more";
+  }
   return text;
 }
 
@@ -136,7 +138,9 @@ inline simulated_run run_program(runtime_options options, const std::function<vo
   options = resolve(std::move(options));
   options.backend = "simulation";
   // So that a program that never ends is an error, also where faults by the seed never end either.
-  if (options.simulation.time_limit.is_none()) options.simulation.time_limit = std::chrono::hours(24);
+  if (options.simulation.time_limit.is_none()) {
+    options.simulation.time_limit = std::chrono::hours(24);
+  }
 
   simulated_run made;
   made.seed = options.simulation.seed;
@@ -197,8 +201,8 @@ inline simulated_run run_program(runtime_options options, const std::function<vo
 
 }  // namespace detail_of_kit
 
-/// Runs the program inside a simulation of its own: as a fiber, so that its waits cost what an event
-/// costs and no thread is switched. It needs no `runtime` and must not make one. Throws
+/// Runs the program inside a simulation of its own: as a fiber, so that its waits cost what an
+/// event costs and no thread is switched. It needs no `runtime` and must not make one. Throws
 ///  - what the program, a script (`at`) or a callback throws, a failed REQUIRE of Catch2 included;
 ///  - `dead_lock_error` where nothing is left to happen before it ends, with the names of what
 ///    waits;
@@ -207,8 +211,8 @@ inline simulated_run run_program(runtime_options options, const std::function<vo
 ///  - `std::invalid_argument` for bad options and scripts.
 ///
 /// Flags and variables count as they do for `runtime`, but for the backend: MOBULA_SIMULATION_SEED
-/// replays one run. The program has no threads of its own: one that waits here for another thread is
-/// taken for a dead-lock, and others make runs differ. It runs on a stack of
+/// replays one run. The program has no threads of its own: one that waits here for another thread
+/// is taken for a dead-lock, and others make runs differ. It runs on a stack of
 /// `simulation_options::stack_bytes`.
 template <class Program>
 simulated_run simulate(const runtime_options& options, Program&& program) {
