@@ -215,6 +215,7 @@ struct death {
   /// ones, and those of a lease whose pushes had not arrived, never ran.
   std::uint64_t begun = 0;
   lease_id lease{};  ///< that lease
+  key_list running{};  ///< calls of actors that had begun and were not answered
   std::string text{};
   friend bool operator==(const death&, const death&) = default;
 };
@@ -262,6 +263,7 @@ struct task_done {
   /// Of calls: the end of the actor's life answers, not the body, or the body ended it. What that
   /// means for the caller is the directory's to say.
   bool life_over = false;
+  bool unbegun = false;  ///< with `life_over`: it has not run, not even in part
   friend bool operator==(const task_done&, const task_done&) = default;
 };
 struct call_begun {

@@ -59,7 +59,8 @@ inline constexpr auto layout_of<invocation> =
     fields_of("invocation", "function", "arguments", "refs", "values", "filter", "name");
 template <>
 inline constexpr auto layout_of<death> =
-    fields_of("death", "who", "kind", "signal", "exit_code", "begun", "lease", "text");
+    fields_of("death", "who", "kind", "signal", "exit_code", "begun", "lease", "running",
+              "text");
 
 // --- Objects -------------------------------------------------------------------------------------
 
@@ -121,7 +122,8 @@ inline constexpr auto layout_of<push_task> =
               "report_begin", "stop_actor", "post", "retries");
 template <>
 inline constexpr auto layout_of<task_done> =
-    fields_of("task_done", "task", "attempt", "result", "kept", "retryable", "life_over");
+    fields_of("task_done", "task", "attempt", "result", "kept", "retryable", "life_over",
+              "unbegun");
 template <>
 inline constexpr auto layout_of<call_begun> = fields_of("call_begun", "task");
 template <>

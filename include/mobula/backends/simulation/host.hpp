@@ -245,6 +245,7 @@ class simulation_host final : public detail::backend, public process_maker {
     what.who = one.self();
     what.begun = one.begun();
     what.lease = one.last_lease();
+    what.running = one.running_calls();
     one.kill_process();
     world_.cut_links_of(one);
     world_.events().after(world_.delay(1'000, 300'000),

@@ -436,7 +436,7 @@ inline void worker_process::kill(actor_handle& one, bool restart) {
   const std::string who = detail::body_runner::killer_of(one);
   event([&] {
     transmit(shared_.node_party, engine::message(engine::kill_actor{key, restart, who}));
-    if (restart) return;
+    if (restart) return owner_.restarting(key);
     owner_.killed(key,
                   std::make_shared<const error_fields>(
                       error_fields{.code = error_code::actor_died,

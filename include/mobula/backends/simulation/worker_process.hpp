@@ -141,6 +141,16 @@ class worker_process final : public party_process,
   }
   /// Of pushes on its lease, how many have begun (`death::begun`).
   [[nodiscard]] std::uint64_t begun() const noexcept { return executor_.begun(); }
+  /// `death::running`.
+  [[nodiscard]] engine::key_list running_calls() const {
+    engine::key_list out;
+    executor_.for_each_life([&](const engine::actor_life& life) {
+      for (const engine::body* one = life.running; one != nullptr; one = one->after) {
+        if (one->kind == engine::body_kind::call && !one->answered) out.push_back(one->push.task);
+      }
+    });
+    return out;
+  }
   [[nodiscard]] engine::lease_id last_lease() const noexcept { return executor_.last_lease(); }
 
  private:

@@ -109,6 +109,7 @@ class execution {
   void answer(body& one, outcome&& result, bool retryable = false, key_list&& kept = {},
               bool life_over = false) {
     task_done done;
+    done.unbegun = life_over && one.state == body_state::waiting;
     done.task = one.push.task;
     done.attempt = one.push.attempt;
     done.result = std::move(result);
@@ -124,7 +125,7 @@ class execution {
     done.task = one.task;
     done.attempt = one.attempt;
     done.result = std::move(result);
-    done.life_over = life_over;
+    done.life_over = done.unbegun = life_over;
     host_.send(from, std::move(done));
   }
   /// The caller is dead: nothing is owed any more, and the body is asked to stop.

@@ -67,9 +67,14 @@ class calls {
     actor_by_key_.erase(at);
   }
 
-  /// A call, waiting or ready, behind its caller's others. `home` is the actor's slot.
+  /// A call, waiting or ready, behind its caller's others. `home` is the actor's slot. A `stop` waits
+  /// for all that was called from here before it, and nothing is called after it.
   void enqueue(slot task, std::uint64_t caller) {
     task_slot& one = tasks_[task];
+    if (one.stop_actor) {
+      caller = behind_all;
+      actors_[one.home].stopping = true;
+    }
     one.caller = caller;
     one.index = 0;
     one.line = line_of(one.home, caller);
@@ -102,7 +107,8 @@ class calls {
     actors_[tasks_[task].home].pushed.remove(tasks_, task);
   }
   /// An answered call whose life is over; `last` is what the worker said.
-  void hold(slot task, outcome&& last) {
+  void hold(slot task, outcome&& last, bool unbegun) {
+    tasks_[task].unbegun = unbegun;
     tasks_[task].answer = std::make_unique<outcome>(std::move(last));
     hold(task);
   }
@@ -114,7 +120,9 @@ class calls {
     again_.clear();
     while (!of.held.empty() && is_over(of, tasks_[of.held.first].life)) {
       const slot task = of.held.pop_front(tasks_);
-      if (of.state != actor_state::dead && tasks_[task].may_retry()) {
+      const task_slot& call = tasks_[task];
+      const bool again = call.may_retry() || (!call.decided && (call.unbegun || call.stop_actor));
+      if (of.state != actor_state::dead && again) {
         again_.push_back(task);
       } else {
         out.push_back({task, verdict(of, tasks_[task])});
@@ -166,6 +174,16 @@ class calls {
     if (one.state == actor_state::alive && !one.stale) advance_all(which);
     return true;
   }
+  /// This party has asked the directory to end the actor's present life: its calls go to the next one.
+  void restarting(object_key key) {
+    const auto at = actor_by_key_.find(key);
+    if (at == actor_by_key_.end()) return;
+    actor& one = actors_[at->second];
+    if (one.state != actor_state::alive) return;
+    one.state = actor_state::restarting;  // or dead: the directory will know
+    one.worker = party{};
+    one.stale = !one.pushed.empty();
+  }
   /// This party has asked the directory to end the actor for good: for it, it is dead now. What a
   /// worker has is decided now too, and added to `at_worker`.
   void killed(object_key key, std::shared_ptr<const error_fields> why,
@@ -183,7 +201,7 @@ class calls {
   }
   /// A worker is dead, and nothing of it is on its way: what it has not answered is lost.
   /// O(actors).
-  void worker_gone(party worker, std::vector<ended_call>& out) {
+  void worker_gone(party worker, const key_list& running, std::vector<ended_call>& out) {
     actors_.for_each([&](slot which, actor& one) {
       if (one.state == actor_state::alive && one.worker == worker) {
         one.state = actor_state::restarting;  // or dead: the directory will know
@@ -199,6 +217,8 @@ class calls {
         if (tasks_[task].decided) {
           out.push_back({task, {}});
         } else {
+          tasks_[task].unbegun =
+              std::find(running.begin(), running.end(), tasks_[task].key) == running.end();
           hold(task);
         }
       }
@@ -206,11 +226,26 @@ class calls {
     });
   }
 
+  /// Of `stop`: however it came, the end that it wanted is there.
+  static outcome stopped() {
+    outcome made;
+    made.kind = outcome_kind::value;
+    return made;
+  }
+
   [[nodiscard]] std::size_t actor_count() const noexcept { return actors_.size(); }
   /// Why the actor is dead; null where it is not, as far as this party knows.
   std::shared_ptr<const error_fields> dead(slot which) const {
     const actor& one = actors_[which];
     return one.state == actor_state::dead ? one.why : nullptr;
+  }
+  /// Why a new call fails at once: the actor is dead, or was stopped from here. Null: it does not.
+  std::shared_ptr<const error_fields> refusal(slot which) const {
+    const actor& one = actors_[which];
+    if (one.state == actor_state::dead) return one.why;
+    if (!one.stopping) return nullptr;
+    return std::make_shared<const error_fields>(
+        error_fields{.code = error_code::actor_died, .what = "the actor was stopped"});
   }
   /// Why calls in line don't go: for whoever looks.
   [[nodiscard]] actor_state state(slot which) const noexcept { return actors_[which].state; }
@@ -230,6 +265,7 @@ class calls {
     std::uint32_t life = 0;
     party worker;
     std::shared_ptr<const error_fields> why;  ///< of the last end that was told
+    bool stopping = false;     ///< `stop` was called from here
     bool stale = false;        ///< what is pushed is of an older life, or was lost with it
     std::size_t not_begun = 0;
     std::uint64_t pushes = 0;
@@ -237,6 +273,9 @@ class calls {
     task_list held;
     std::vector<std::pair<std::uint64_t, slot>> lines;  ///< by caller, in the order of their birth
   };
+
+  /// The caller whose line goes last.
+  static constexpr std::uint64_t behind_all = UINT64_MAX;
 
   static bool is_over(const actor& of, std::uint32_t life) noexcept {
     return of.state == actor_state::dead || of.life > life;
@@ -248,6 +287,7 @@ class calls {
   /// A held call that does not run again. The worker's own word is the nearer one; only of a death
   /// that it took for a restart does it know less than the directory.
   static outcome verdict(const actor& of, task_slot& one) {
+    if (one.stop_actor) return stopped();
     const bool dead = of.state == actor_state::dead;
     if (one.answer && (one.answer->kind != outcome_kind::failed || !dead ||
                        one.answer->why->code != error_code::actor_unavailable)) {
@@ -275,6 +315,7 @@ class calls {
   void advance(slot at) {
     line& one = lines_[at];
     actor& of = actors_[one.home];
+    if (one.caller == behind_all && of.lines.size() > 1) return;
     while (!one.calls.empty() && of.state == actor_state::alive && !of.stale &&
            tasks_[one.calls.first].state == task_state::ready) {
       push(of, one.calls.pop_front(tasks_));
@@ -287,11 +328,16 @@ class calls {
       }
     }
     lines_.give(at);
+    if (of.lines.size() == 1 && lines_[of.lines.front().second].caller == behind_all) {
+      advance(of.lines.front().second);
+    }
   }
   void advance_all(slot which) {
     scratch_.clear();
     for (const auto& [caller, at] : actors_[which].lines) scratch_.push_back(at);
-    for (const slot at : scratch_) advance(at);
+    for (const slot at : scratch_) {
+      if (lines_.holds(at) && lines_[at].home == which) advance(at);
+    }
   }
 
   void push(actor& of, slot task) {
@@ -325,7 +371,7 @@ class calls {
   /// Another attempt: before those of its caller that were pushed later, or never.
   void put_back(slot which, slot task) {
     task_slot& one = tasks_[task];
-    one.retry();
+    if (!std::exchange(one.unbegun, false) && !one.stop_actor) one.retry();
     one.begun = false;
     ++actors_[which].not_begun;
     one.state = task_state::ready;
@@ -350,6 +396,10 @@ class calls {
         const slot task = waiting.pop_front(tasks_);
         tasks_[task].line = no_slot;
         begun(task);
+        if (tasks_[task].stop_actor) {
+          out.push_back({task, stopped()});
+          continue;
+        }
         outcome failed;
         failed.kind = outcome_kind::failed;
         failed.why = of.why;

@@ -96,6 +96,10 @@ class owner final : private references_host {
     step(now);
   }
 
+  /// The caller has asked the directory to end the actor's present life: what he calls from now on
+  /// goes to the next one.
+  void restarting(object_key actor) { tasks_.actor_restarting(actor); }
+
   /// An object that `fulfil` settles. The caller has one use of the object and one of
   /// `promise_key`.
   object_key make_promise() {

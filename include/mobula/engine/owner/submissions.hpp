@@ -156,9 +156,17 @@ class submissions {
     enter_actor(actor);
     std::vector<slot> at_worker;
     calls_.killed(actor, why, over_, at_worker);
-    for (const slot task : at_worker) decide_early(task, why);
+    for (const slot task : at_worker) {
+      if (tasks_[task].stop_actor) {
+        tasks_[task].decided = true;
+        objects_.decide(tasks_[task].key, calls::stopped());
+      } else {
+        decide_early(task, why);
+      }
+    }
     end_calls();
   }
+  void actor_restarting(object_key actor) { calls_.restarting(actor); }
   void actor_unreferenced(object_key actor) { calls_.forget(actor); }
   /// A party is dead, and nothing of it is on its way.
   void party_gone(const death& how) {
@@ -178,7 +186,7 @@ class submissions {
         end(task, failed_outcome(worker_died(host_.subject(one.key, one.what), how)));
       }
     }
-    calls_.worker_gone(how.who, over_);
+    calls_.worker_gone(how.who, how.running, over_);
     // Before anybody is told, or pushed to: nothing more goes to the dead.
     references_.party_gone(how.who, to_string(how));
     end_calls();
@@ -290,8 +298,10 @@ class submissions {
     };
     for (const carried& need : one.what.values) wait_for(need.object);
     for (const object_key& order : one.after) wait_for(order);
-    if (one.is_call && !failed) failed = calls_.dead(one.home);
-    if (failed) {
+    if (one.is_call && !failed && !one.stop_actor) failed = calls_.refusal(one.home);
+    if (one.stop_actor && calls_.dead(one.home)) {
+      end(task, calls::stopped());  // it has what it wants
+    } else if (failed) {
       if (one.is_constructor) {
         host_.send(options_.directory, actor_arguments{one.actor, {}, failed});
       }
@@ -409,7 +419,7 @@ class submissions {
       if (one.retries_left > 0) --one.retries_left;
     }
     if (done.life_over && !one.decided) {
-      calls_.hold(task, std::move(done.result));
+      calls_.hold(task, std::move(done.result), done.unbegun);
     } else {
       end(task, std::move(done.result));
     }

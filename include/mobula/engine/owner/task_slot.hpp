@@ -31,6 +31,7 @@ struct task_slot {
   object_key actor;  ///< whose member it calls; empty for tasks
   task_state state = task_state::waiting;
   bool decided = false;   ///< the outcome is known: cancelled, late
+  bool unbegun = false;   ///< while held: the life that is over has not begun it
   bool is_call = false;
   bool is_constructor = false;  ///< goes to the directory when its arguments are there
   bool force = false;     ///< decided, and a worker that runs it is to be ended
