@@ -123,7 +123,7 @@ class simulation_host final : public detail::backend, public process_maker {
     } const at_the_end{one, waiter.link};
     mine.process().wait_for(waiter.done, until, worker_process::waiting::lends);
     if (!one.settled() && shared_.ending) {
-      throw std::logic_error("get: the runtime has ended while it waited");
+      throw std::logic_error("the runtime ended while a thread waited");
     }
     return one.settled();
   }
@@ -153,6 +153,7 @@ class simulation_host final : public detail::backend, public process_maker {
       (home != shared_.constructor_homes.end() ? home->second : &mine.process())->construct(one);
     } else {
       if (one.spare == claimed_by_submit) one.drop_arguments();
+      shared_.waited_for.erase(&one);
       one.unpin();
     }
   }
@@ -310,7 +311,10 @@ class simulation_host final : public detail::backend, public process_maker {
     for (const auto& [name, value] : options.labels) node.labels[name] = value;
     node.available = node.total;
     // Of equal length in every run of a process, for a longer message is later there.
-    shared_.name_space = options.name_space.empty() ? "job" : options.name_space;
+    // Of one length, for a longer message takes longer.
+    std::string number = std::to_string(shared_.epoch);
+    number.insert(0, 10 - std::min<std::size_t>(10, number.size()), '0');
+    shared_.name_space = options.name_space.empty() ? "job-" + number : options.name_space;
     shared_.node_party = world_.next_party();
   }
   engine::node_options machine_options() const {

@@ -52,6 +52,8 @@ struct shared_state {
   std::uint64_t fibers_made = 0;
   std::vector<outside_wait*> outside;  ///< of threads that wait now
   std::function<void()> throw_over;    ///< throws why a wait ended that should not have
+  /// Arguments of tasks that are over, and still have to fire.
+  std::unordered_map<const detail::task*, std::vector<detail::record_ptr>> waited_for;
   /// Whose a constructor is that waits for its arguments.
   std::unordered_map<const detail::task*, worker_process*> constructor_homes;
 

@@ -367,7 +367,23 @@ inline void worker_process::settle(detail::record& one, const engine::key_list& 
                                                               shared_.node.name));
     }
   }
+  if (one.kind == detail::task_record) drop_early(static_cast<detail::task&>(one));
   if (has_producer) one.end_producing();
+}
+/// A task that was cancelled while its arguments were waited for lets go of them. Those that have no
+/// producer here would not fire any more without a handle: they are kept until they have.
+inline void worker_process::drop_early(detail::task& one) {
+  if (one.spare != claimed_by_submit || one.blockers.load(std::memory_order_acquire) == 0) return;
+  std::vector<detail::record_ptr> kept;
+  for (std::uint32_t i = 0; i < one.dependency_count; ++i) {
+    detail::record* const target = one.dependencies[i].target;
+    if (!target->settled() && !target->is_producing()) {
+      kept.push_back(detail::record_ptr::share(target));
+    }
+  }
+  one.spare = 0;
+  one.drop_arguments();
+  if (!kept.empty()) shared_.waited_for[&one] = std::move(kept);
 }
 
 inline void worker_process::settled(engine::object_key object, const engine::outcome&) {

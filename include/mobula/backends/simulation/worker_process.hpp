@@ -200,6 +200,7 @@ class worker_process final : public party_process,
   void load(engine::object_key key);
   void settle(detail::record& one, const engine::key_list& refs, const engine::payload& bytes,
               const std::shared_ptr<const error_fields>& why);
+  void drop_early(detail::task& one);
   void load_bytes(detail::record& into, const engine::payload& bytes, const engine::key_list& refs);
   /// Throws the store's error where there is no room.
   engine::outcome stored(engine::object_key key, const engine::payload& bytes);

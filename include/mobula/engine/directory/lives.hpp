@@ -66,8 +66,13 @@ class actor_lives {
   }
   /// Nobody refers to it any more.
   void unreferenced(std::uint32_t index) {
-    records_[index].unreferenced = true;
-    if (!is_dead(records_[index].phase)) {
+    actor_record& one = records_[index];
+    one.unreferenced = true;
+    if (one.phase == actor_phase::leasing || one.phase == actor_phase::making) {
+      // It was asked for, and is made: then it ends. Nobody can find it meanwhile.
+      names_.free(one.made.name_space, one.made.name, one.made.actor.number);
+      one.made.name.clear();
+    } else if (!is_dead(one.phase)) {
       die(index, "nobody refers to it any more", false);
     } else if (records_[index].phase == actor_phase::dead) {
       forget(index);
@@ -124,6 +129,7 @@ class actor_lives {
   void made(std::uint32_t index) {
     enter(index, actor_phase::alive);
     records_[index].why.reset();
+    if (records_[index].unreferenced) return die(index, "nobody refers to it any more", false);
     tell(index);
   }
   void refused(std::uint32_t index, const std::string& why) {

@@ -120,9 +120,10 @@ class owner final : private references_host {
       host_.promise_answered(request, true);
     } else {
       for_each_mention(value, [&](object_key key) { references_.sending(promise.owner, key); });
-      objects_.drop(value.refs);
+      key_list own_uses = value.refs;
       promises_.asked(promise.owner, request);
       host_.send(promise.owner, engine::fulfil{promise, request, std::move(value)});
+      objects_.drop(own_uses);
     }
     step(now);
     return first;

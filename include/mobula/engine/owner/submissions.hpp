@@ -268,7 +268,9 @@ class submissions {
     one.worker = party{};
     one.index = 0;
     one.life = 0;
-    one.begun = false;
+    one.begun = one.unbegun = false;
+    one.report_begin = one.stop_actor = one.post = false;
+    one.group.clear();
     one.deadline = never;
     one.actor = object_key{};
     return task;
