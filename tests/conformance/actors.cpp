@@ -192,7 +192,7 @@ TEST_CASE("calls that fail with the same actor's calls do so one after the other
   const actor<recorder> one = spawn<recorder>();
   const promise<int> late;
   std::vector<future<int>> chain{one.call<&recorder::add>(late.get_future())};
-  for (int i = 0; i < scaled(2000); ++i) {
+  for (int i = 0; i < sized(2000); ++i) {
     chain.push_back(one.call<&recorder::add_both>(chain.back(), late.get_future()));
   }
   SECTION("by an argument") {

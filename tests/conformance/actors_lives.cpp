@@ -478,7 +478,7 @@ TEST_CASE("a call in line that is cancelled lets its actor go", "[actors][clause
 TEST_CASE("an actor that nobody calls is made and destroyed", "[actors][clause-25]") {
   test_runtime runtime;
   const log_book book;
-  constexpr int count = scaled(2000);
+  const int count = sized(2000);
   for (int i = 0; i < count; ++i) static_cast<void>(spawn<worker>(book));
   book.made.wait_for(count);
   book.gone.wait_for(count);
@@ -577,7 +577,7 @@ TEST_CASE("detached actors are found by name until the runtime ends", "[actors][
 TEST_CASE("10 000 actors live at once", "[actors][clause-11][clause-25]") {
   test_runtime runtime;
   const log_book book;
-  constexpr int count = scaled(10'000);
+  const int count = sized(10'000);
   std::vector<actor<worker>> all;
   std::vector<future<int>> numbers;
   for (int i = 0; i < count; ++i) {
@@ -762,7 +762,7 @@ TEST_CASE("no end hangs with 10 000 calls queued", "[actors][clause-26]") {
   test_runtime runtime;
   const log_book book;
   const event end;
-  constexpr int count = scaled(10'000);
+  const int count = sized(10'000);
   std::optional<actor<worker>> one = spawn<worker>(book);
   const future<int> first = one->call<&worker::deaf>(end);
   std::vector<future<int>> calls;

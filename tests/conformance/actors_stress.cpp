@@ -233,7 +233,7 @@ TEST_CASE("callers at once lose no call and no order", "[actors][clause-21][clau
   test_runtime runtime;
   const counts book;
   std::mt19937 random(seed);
-  for (int round = 0; round < scaled(400); ++round) {
+  for (int round = 0; round < sized(400); ++round) {
     const auto start = static_cast<std::uint32_t>(random());
     CAPTURE(round, start);
     one_round(start, true, book);
@@ -248,7 +248,7 @@ TEST_CASE("whatever ends an actor, and however many do at once, every call ends"
   test_runtime runtime;
   const counts book;
   std::mt19937 random(seed);
-  for (int round = 0; round < scaled(1000); ++round) {
+  for (int round = 0; round < sized(1000); ++round) {
     const auto start = static_cast<std::uint32_t>(random());
     CAPTURE(round, start);
     one_round(start, false, book);
@@ -261,7 +261,7 @@ TEST_CASE("a runtime ends in the midst of it all", "[actors][clause-55]") {
   CAPTURE(seed);
   std::mt19937 random(seed);
   const counts book;
-  for (int round = 0; round < scaled(150); ++round) {
+  for (int round = 0; round < sized(150); ++round) {
     const auto start = static_cast<std::uint32_t>(random());
     CAPTURE(round, start);
     {
@@ -293,7 +293,7 @@ TEST_CASE("two threads that end one actor in two ways do it once", "[actors][cla
   NEEDS("foreign-threads");
   test_runtime runtime;
   const counts book;
-  for (int round = 0; round < scaled(3000); ++round) {
+  for (int round = 0; round < sized(3000); ++round) {
     std::optional<actor<target>> one = spawn<target>({.max_restarts = 1}, book);
     if (round % 3 != 0) {
       static_cast<void>(one->call<&target::call>(0, 1));

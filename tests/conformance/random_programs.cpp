@@ -163,7 +163,7 @@ std::uint32_t first_seed() {
 TEST_CASE("a random program has the outcomes that its model says",
           "[random][clause-9][clause-12]") {
   const std::uint32_t first = first_seed();
-  for (std::uint32_t round = 0; round < static_cast<std::uint32_t>(scaled(60)); ++round) {
+  for (std::uint32_t round = 0; round < static_cast<std::uint32_t>(sized(60)); ++round) {
     const std::uint32_t seed = first + round;
     CAPTURE(seed);
     test_runtime runtime{{.cpus = 1.5 + seed % 3}};
@@ -186,7 +186,7 @@ TEST_CASE("a random program has the outcomes that its model says",
 TEST_CASE("a random program from many threads has the outcomes that its model says",
           "[random][clause-9]") {
   const std::uint32_t first = first_seed();
-  for (std::uint32_t round = 0; round < static_cast<std::uint32_t>(scaled(20)); ++round) {
+  for (std::uint32_t round = 0; round < static_cast<std::uint32_t>(sized(20)); ++round) {
     CAPTURE(first + round);
     test_runtime runtime{{.cpus = 2}};
     const tally wrong;
@@ -214,7 +214,7 @@ TEST_CASE("a random program from many threads has the outcomes that its model sa
 TEST_CASE("a random program of which parts are cancelled neither hangs nor lies",
           "[random][clause-15]") {
   const std::uint32_t first = first_seed();
-  for (std::uint32_t round = 0; round < static_cast<std::uint32_t>(scaled(60)); ++round) {
+  for (std::uint32_t round = 0; round < static_cast<std::uint32_t>(sized(60)); ++round) {
     const std::uint32_t seed = first + round;
     CAPTURE(seed);
     test_runtime runtime{{.cpus = 1.5 + seed % 2}};
@@ -238,7 +238,7 @@ TEST_CASE("a random program of which parts are cancelled neither hangs nor lies"
 
 TEST_CASE("a runtime ends in the middle of a random program", "[random][clause-55]") {
   const std::uint32_t first = first_seed();
-  for (std::uint32_t round = 0; round < static_cast<std::uint32_t>(scaled(60)); ++round) {
+  for (std::uint32_t round = 0; round < static_cast<std::uint32_t>(sized(60)); ++round) {
     const std::uint32_t seed = first + round;
     CAPTURE(seed);
     std::vector<future<number>> left;

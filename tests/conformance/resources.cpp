@@ -259,6 +259,7 @@ TEST_CASE("a large request is not starved by small ones", "[resources][clause-18
 
 TEST_CASE("small requests wait for no large one that an actor keeps from its CPUs",
           "[resources][clause-18][clause-22]") {
+  NEEDS("takes-cpus-late");
   test_runtime runtime{{.cpus = 2}};
   const event placed;
   mobula::actor<keeper> one = mobula::spawn<keeper>({.cpus = 1}, placed);

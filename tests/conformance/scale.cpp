@@ -19,7 +19,7 @@ using mobula::put;
 
 namespace {
 
-constexpr int long_chain = scaled(100'000);
+const int long_chain = sized(100'000);
 
 int add_one(int n) { return n + 1; }
 
@@ -116,7 +116,7 @@ TEST_CASE("a get in the middle of a chain that is being built gets its value",
           "[scale][clause-10]") {
   test_runtime runtime{{.cpus = 1}};
   future<int> last = put(0);
-  for (int i = 0; i < scaled(2000); ++i) {
+  for (int i = 0; i < sized(2000); ++i) {
     last = async<add_one>(last);
     if (i % 100 == 99) CHECK(get(last) == i + 1);
   }
@@ -126,7 +126,7 @@ TEST_CASE("a get in the middle of a chain that is being built gets its value",
 
 TEST_CASE("a million tasks are queued and run", "[scale][clause-11]") {
   test_runtime runtime;
-  constexpr int many = scaled(1'000'000);
+  const int many = sized(1'000'000);
   const int count = traits().serialises ? many / 5 : many;
   promise<int> gate;
   std::vector<future<int>> all;
@@ -138,7 +138,7 @@ TEST_CASE("a million tasks are queued and run", "[scale][clause-11]") {
 
 TEST_CASE("a million ready tasks of one submitter are run by all", "[scale][clause-11]") {
   test_runtime runtime;
-  constexpr int many = scaled(1'000'000);
+  const int many = sized(1'000'000);
   const int count = traits().serialises ? many / 5 : many;
   const tally ran;
   for (int i = 0; i < count; ++i) static_cast<void>(async([](tally one) { one.add(); }, ran));
@@ -211,7 +211,7 @@ TEST_CASE("one object is an argument of ten thousand tasks", "[scale][clause-11]
 
 TEST_CASE("gets nested 2 000 deep on one CPU never dead-lock", "[scale][clause-9]") {
   test_runtime runtime{{.cpus = 1}};
-  constexpr int depth = scaled(2000);
+  const int depth = sized(2000);
   CHECK(get(async<descend>(depth)) == depth);
   CHECK(descend(depth) == depth);
 }

@@ -3,6 +3,7 @@
 /// What conformance cases share: a runtime on the backend under test, what that backend can't do,
 /// events that cross bodies, and what is written to standard error.
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -93,6 +94,8 @@ inline constexpr lack lacks[] = {
     {"simulation", "checks-at-once",
      "results are read, and actors made, when nobody calls: the reason is all that is left"},
     {"simulation", "deaf-bodies", "a deaf body is ended with its worker after the grace"},
+    {"simulation", "takes-cpus-late",
+     "an actor keeps its CPUs from when it is placed, so nobody is held back for whom it keeps out"},
     {"simulation", "executors", "the executor lends threads to the backend threads alone"},
     {"simulation", "stack-limit",
      "a body that waits has a fiber of its own, of which there are as many as memory allows"},
@@ -161,6 +164,13 @@ inline constexpr bool address_sanitizer = false;
 /// A large number, smaller where a sanitizer makes everything slow.
 constexpr int scaled(int count) {
   return thread_sanitizer ? (count + 19) / 20 : address_sanitizer ? (count + 3) / 4 : count;
+}
+
+/// The same, smaller still where a task is many messages between simulated processes, all of which
+/// one thread carries.
+inline int sized(int count) {
+  const int least = scaled(count);
+  return traits().workers_end ? std::max(std::min(least, 20), least / 10) : least;
 }
 
 /// For waits that end long before; when one does not, the case fails instead of hanging.

@@ -122,9 +122,7 @@ class simulation_host final : public detail::backend, public process_maker {
       ~unlink() { static_cast<void>(from.remove_waiter(link)); }
     } const at_the_end{one, waiter.link};
     mine.process().wait_for(waiter.done, until, worker_process::waiting::lends);
-    if (!one.settled() && shared_.ending) {
-      throw std::logic_error("the runtime ended while a thread waited");
-    }
+    refuse_after_end();
     return one.settled();
   }
   void polled(detail::record&) noexcept override {
@@ -207,6 +205,7 @@ class simulation_host final : public detail::backend, public process_maker {
                                                            : then.time_since_epoch().count();
     static_cast<void>(mine.process().wait_for(
         none, until, deaf ? worker_process::waiting::deaf : worker_process::waiting::plain));
+    refuse_after_end();
   }
 
   std::vector<node_info> nodes() const override { return {this_node()}; }
@@ -277,6 +276,11 @@ class simulation_host final : public detail::backend, public process_maker {
  private:
   friend class turn;
 
+  void refuse_after_end() const {
+    if (shared_.closing && !world_.on_own_thread()) {
+      throw std::logic_error("the runtime ended while a thread waited for a future of it");
+    }
+  }
   static instant limit_of(duration limit) noexcept {
     return limit.is_none() ? engine::never : limit.count_ns();
   }
@@ -480,6 +484,8 @@ inline void simulation_host::shutdown() noexcept {
       cancelled_error("the runtime ended before the task did"));
   {
     const turn mine(*this);
+    shared_.closing = true;
+    end_outside_waits();
     // What the driver has submitted is cancelled; that reaches everything below it.
     driver_->cancel_all(why);
     for (worker_process* const one : workers()) one->stop_bodies();

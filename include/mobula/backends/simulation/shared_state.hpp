@@ -48,7 +48,8 @@ struct shared_state {
   node_info node;
   std::string name_space;
   party node_party;
-  bool ending = false;  ///< the runtime is: nothing begins any more
+  bool closing = false;  ///< the runtime ends: no thread of the program waits any more
+  bool ending = false;   ///< nothing begins any more
   std::uint64_t fibers_made = 0;
   std::vector<outside_wait*> outside;  ///< of threads that wait now
   std::function<void()> throw_over;    ///< throws why a wait ended that should not have

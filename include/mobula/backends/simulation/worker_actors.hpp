@@ -353,6 +353,7 @@ inline detail::actor_ptr worker_process::spawn(detail::task& constructor,
   handle->counted = true;  // the use that `spawn` gave
   auto watch = std::make_unique<constructor_watch>(
       constructor_watch{{nullptr, &constructor_watch::fired}, this, &constructor, key});
+  event([&] { owner_.refs().use(key); });  // it is made, be there handles or not
   if (!constructor.add_waiter(watch->link)) constructor_watch::fired(watch->link);
   constructors_.emplace(&constructor, std::move(watch));
   shared_.constructor_homes.emplace(&constructor, this);
@@ -394,6 +395,7 @@ inline void worker_process::construct(detail::task& constructor) {
       transmit(shared_.node_party, engine::message(engine::actor_arguments{key, {}, failed}));
     });
   }
+  drop(key);
   constructor.unpin();
   constructor.drop_handle();
 }
