@@ -117,7 +117,8 @@ inline std::vector<message> typical() {
                           .group = "io",
                           .report_begin = true,
                           .stop_actor = false,
-                          .post = true});
+                          .post = true,
+                          .retries = 3});
   all.push_back(task_done{.task = object,
                           .attempt = 2,
                           .result = failed_outcome(threw()),
