@@ -93,7 +93,7 @@ class lease_world final : public node_host {
       claim(at != leases.end() && at->second.state == resuming && at->second.worker == to,
             "who resumes has asked for it");
       ++resumed_count;
-      if (at != leases.end()) at->second.state = running;
+      if (at != leases.end()) go_on(at->second);
       check_sums();
     } else if (std::get_if<party_died>(&one) != nullptr) {
       ++told;
@@ -125,6 +125,7 @@ class lease_world final : public node_host {
     party worker;
     lease_state state = running;
     bool reclaimed = false;
+    bool may_lack = false;  ///< has resumed, perhaps without the CPUs that it lent
   };
   struct worker {
     bool ready = false;
@@ -171,12 +172,26 @@ class lease_world final : public node_host {
     check_sums();
   }
 
+  static bool is_lent(const lease& one) {
+    return one.state != running && one.state != ending;
+  }
+  /// Where an actor has its CPUs for life, or is about to, it may go on without.
+  void go_on(lease& one) {
+    const auto of_actor = [](std::uint64_t of) { return kind(of).purpose != lease_purpose::tasks; };
+    one.may_lack =
+        std::any_of(leases.begin(), leases.end(),
+                    [&](const auto& other) { return of_actor(other.second.lease_class); }) ||
+        std::any_of(wanted.begin(), wanted.end(),
+                    [&](const auto& other) { return of_actor(other.first.second); });
+    one.state = running;
+  }
+
   void check_sums() {
     double cpus = 0, gpus = 0;
     std::size_t tasks = 0;
     for (const auto& [id, one] : leases) {
-      const bool lent = one.state != running && one.state != ending;
-      if (!lent) cpus += kind(one.lease_class).cpus;
+      const bool lent = is_lent(one);
+      if (!lent && !one.may_lack) cpus += kind(one.lease_class).cpus;
       gpus += kind(one.lease_class).gpus;
       tasks += !lent && purpose(one) == lease_purpose::tasks;
     }
@@ -263,6 +278,7 @@ class lease_world final : public node_host {
       const party worker = at->second.worker;
       if (at->second.state == running) {
         at->second.state = blocked;
+        at->second.may_lack = false;
         say(worker, body_blocked{id});
       } else if (at->second.state == blocked) {
         at->second.state = resuming;
