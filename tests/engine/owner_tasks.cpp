@@ -237,6 +237,49 @@ TEST_CASE("owner: a worker's death costs an attempt of what it had begun",
   CHECK(at.done(party{24}, 2) == words{"o2 = 1"});
 }
 
+// Goal: a process that came after a death, and is told of it by nobody, does not wait for ever; and
+// what the node has lent is judged by the node's word alone.
+TEST_CASE("owner: whose death nobody tells is dead when the link has been cut for long enough",
+          "[engine][owner][clause-13][clause-54]") {
+  desk at;
+  const object_key theirs{b, 5};
+  const instant late = at.now + owner_options{}.death_patience;
+  const auto wait = [&](instant until) { return at.after([&] { at.work.timer(until); }); };
+  SECTION("nothing is lent from it") {
+    at.after([&] { at.work.refs().arrived(v, theirs); });
+    CHECK(at.cut(b).empty());
+    CHECK(at.cut(b).empty());
+    CHECK(at.work.next_timer() == late);
+    CHECK(wait(late - 1).empty());
+    CHECK(wait(late) == words{"V <- handed over B5"});
+    CHECK(at.work.next_timer() == never);
+    CHECK(at.is_stray(node, party_died{{.who = b}}));
+  }
+  SECTION("it is told in time") {
+    at.after([&] { at.work.refs().arrived(v, theirs); });
+    at.cut(b);
+    CHECK(at.tell(node, party_died{{.who = b}}) == words{"V <- handed over B5"});
+    CHECK(at.work.next_timer() == never);
+  }
+  SECTION("it has a lease") {
+    at.submit();
+    at.grant(1, w);
+    at.cut(w);
+    CHECK(wait(late).empty());
+    CHECK(at.work.next_timer() == never);
+    CHECK(at.tell(node, party_died{{.who = w, .lease = lease_id{1}}}) == words{"N <- want 1"});
+    CHECK(at.grant(2, v) == words{"V <- push o1 L2.1"});
+  }
+  SECTION("it is lent when it was given up, for the node is slow") {
+    at.submit();
+    at.cut(w);
+    CHECK(wait(late).empty());
+    CHECK(at.grant(1, w) == words{"W <- push o1 L1.1"});
+    CHECK(at.tell(node, party_died{{.who = w}}) == words{"N <- want 1"});
+    CHECK(at.grant(2, v) == words{"V <- push o1 L2.1"});
+  }
+}
+
 TEST_CASE("owner: what another lease of the dead had begun is not held against this one",
           "[engine][owner][clause-13]") {
   desk at;

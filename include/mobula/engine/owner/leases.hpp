@@ -220,6 +220,12 @@ class task_leases {
     for (const slot which : gone) forget_lease(which);
   }
 
+  [[nodiscard]] bool has_lease_of(party worker) {
+    bool has = false;
+    leases_.for_each([&](slot, lease& one) { has = has || one.worker == worker; });
+    return has;
+  }
+
   /// Pushes what can be pushed, steals for a lease that is dry, and tells the node what is wanted.
   void pump(slot home) {
     lease_class& of = classes_[home];

@@ -3,6 +3,7 @@
 /// The owner: who makes tasks, calls, objects and promises, and answers for them. One in every
 /// driver and worker.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -179,17 +180,22 @@ class owner final : private references_host {
   /// The link to a party is cut, and all that came over it has been received.
   void party_gone(party who, instant now) {
     death how;
-    if (!references_.is_dead(who) && deaths_.cut(who, how)) judge(how);
+    const instant late = now + options_.death_patience;
+    if (!references_.is_dead(who) && deaths_.cut(who, late, how)) judge(how);
     step(now);
   }
 
   // --- Time --------------------------------------------------------------------------------------
 
   [[nodiscard]] instant next_timer() const noexcept {
-    return tasks_.next_timer();
+    return std::min(tasks_.next_timer(), deaths_.next_timer());
   }
   void timer(instant now) {
     tasks_.timer(now);
+    const auto lends = [this](party who) { return tasks_.has_lease_of(who); };
+    death how;
+    how.kind = death_kind::lost;
+    while (deaths_.overdue(now, lends, how.who)) judge(how);
     step(now);
   }
   /// The program ends: idle leases go back at once.
@@ -240,10 +246,14 @@ class owner final : private references_host {
     return from == options_.node && tasks_.reclaim(what);
   }
   bool handle(party from, party_died&& what, instant) {
-    if (from != options_.node || what.what.who == self() || references_.is_dead(what.what.who)) {
-      return false;
+    if (from != options_.node || what.what.who == self()) return false;
+    if (references_.is_dead(what.what.who)) {
+      // Where the node is slow, it may have lent the dead after its death was judged here.
+      if (!tasks_.has_lease_of(what.what.who)) return false;
+      judge(what.what);
+    } else if (deaths_.told(what.what)) {
+      judge(what.what);
     }
-    if (deaths_.told(what.what)) judge(what.what);
     return true;
   }
   void judge(const death& how) {

@@ -16,6 +16,9 @@ struct owner_options {
   party node;       ///< of this process
   party directory;  ///< of the actors
   lease_options leasing;
+  /// After a link is cut the node's word is waited for so long, where no lease is of the dead. Much
+  /// more than it takes to come.
+  instant death_patience = 1'000'000'000;
 };
 
 /// A task as its submitter describes it. `what.values` names the objects whose values it is handed,

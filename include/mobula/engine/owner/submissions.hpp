@@ -145,6 +145,7 @@ class submissions {
     return true;
   }
   bool reclaim(const reclaim_lease& what) { return leases_.reclaim(what); }
+  [[nodiscard]] bool has_lease_of(party worker) { return leases_.has_lease_of(worker); }
 
   bool actor_changed(const engine::actor_changed& what) {
     const bool known = calls_.changed(what, over_);
