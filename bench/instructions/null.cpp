@@ -12,6 +12,8 @@
 #include "mobula/backends/threads.hpp"
 #include "mobula/mobula.hpp"
 
+#include "../../tests/engine/round_trip.hpp"
+
 namespace {
 
 std::uint64_t increment(std::uint64_t value) { return value + 1; }
@@ -95,6 +97,29 @@ std::uint64_t spawn_and_call(const tally&, std::size_t count) {
   return sum;
 }
 
+// The engine's machines alone, under a host that hands messages over and does nothing else.
+
+round_trip::world& engine() {
+  static round_trip::world one;
+  return one;
+}
+std::uint64_t engine_task_alone(const tally&, std::size_t count) {
+  engine().tasks(count, 1);
+  return engine().settled();
+}
+std::uint64_t engine_task_window(const tally&, std::size_t count) {
+  engine().tasks(count, 100);
+  return engine().settled();
+}
+std::uint64_t engine_task_chain(const tally&, std::size_t count) {
+  engine().chain(count, 100);
+  return engine().settled();
+}
+std::uint64_t engine_call_window(const tally&, std::size_t count) {
+  engine().calls(count, 100);
+  return engine().settled();
+}
+
 struct path {
   std::string_view name;
   std::uint64_t (*walk)(const tally&, std::size_t);
@@ -105,7 +130,9 @@ constexpr path paths[] = {
     {"task_chain", task_chain},         {"task_nested", task_nested, 10'945},
     {"call_alone", call_alone},         {"call_window", call_window},
     {"post_window", post_window},       {"put_and_get", put_and_get},
-    {"spawn_and_call", spawn_and_call},
+    {"spawn_and_call", spawn_and_call}, {"engine_task_alone", engine_task_alone},
+    {"engine_task_window", engine_task_window}, {"engine_task_chain", engine_task_chain},
+    {"engine_call_window", engine_call_window},
 };
 
 }  // namespace

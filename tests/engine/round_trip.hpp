@@ -70,6 +70,8 @@ class world {
   }
 
   owner& submitter() noexcept { return owner_; }
+  /// Outcomes that the driver was told of.
+  std::uint64_t settled() const noexcept { return settled_; }
 
   /// So many tasks, `window` at a time, each dropped when it is settled.
   void tasks(std::size_t count, std::size_t window) {
