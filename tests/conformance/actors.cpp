@@ -149,7 +149,7 @@ TEST_CASE("a call that waits for its argument holds up its caller alone", "[acto
 TEST_CASE("threads, tasks and actors that call at once each keep their order",
           "[actors][clause-21]") {
   test_runtime runtime;
-  constexpr int times = scaled(1000);
+  const int times = sized(1000);
   const actor<recorder> one = spawn<recorder>();
   std::vector<foreign_thread> threads;
   std::vector<future<void>> calling;

@@ -370,8 +370,8 @@ inline void worker_process::settle(detail::record& one, const engine::key_list& 
   if (one.kind == detail::task_record) drop_early(static_cast<detail::task&>(one));
   if (has_producer) one.end_producing();
 }
-/// A task that was cancelled while its arguments were waited for lets go of them. Those that have no
-/// producer here would not fire any more without a handle: they are kept until they have.
+/// A task that was cancelled while its arguments were waited for lets go of them. Those that have
+/// no producer here would not fire any more without a handle: they are kept until they have.
 inline void worker_process::drop_early(detail::task& one) {
   if (one.spare != claimed_by_submit || one.blockers.load(std::memory_order_acquire) == 0) return;
   std::vector<detail::record_ptr> kept;

@@ -67,8 +67,8 @@ class calls {
     actor_by_key_.erase(at);
   }
 
-  /// A call, waiting or ready, behind its caller's others. `home` is the actor's slot. A `stop` waits
-  /// for all that was called from here before it, and nothing is called after it.
+  /// A call, waiting or ready, behind its caller's others. `home` is the actor's slot. A `stop`
+  /// waits for all that was called from here before it, and nothing is called after it.
   void enqueue(slot task, std::uint64_t caller) {
     task_slot& one = tasks_[task];
     if (one.stop_actor) {
@@ -174,7 +174,8 @@ class calls {
     if (one.state == actor_state::alive && !one.stale) advance_all(which);
     return true;
   }
-  /// This party has asked the directory to end the actor's present life: its calls go to the next one.
+  /// This party has asked the directory to end the actor's present life: its calls go to the next
+  /// one.
   void restarting(object_key key) {
     const auto at = actor_by_key_.find(key);
     if (at == actor_by_key_.end()) return;
