@@ -30,8 +30,7 @@ namespace conformance {
 
 using namespace std::chrono_literals;
 
-// --- The backend under test
-// -----------------------------------------------------------------------------------------
+// --- The backend under test ----------------------------------------------------------------------
 
 /// The one that `MOBULA_BACKEND` names; CTest sets it.
 inline std::string backend_under_test() {
@@ -136,8 +135,7 @@ class test_runtime {
   mobula::runtime runtime_;
 };
 
-// --- Sizes
-// ----------------------------------------------------------------------------------------------------------
+// --- Sizes ---------------------------------------------------------------------------------------
 
 #if defined(__SANITIZE_THREAD__)
 inline constexpr bool thread_sanitizer = true;
@@ -176,8 +174,7 @@ inline int sized(int count) {
 /// For waits that end long before; when one does not, the case fails instead of hanging.
 inline constexpr std::chrono::seconds patience{60};
 
-// --- Events across bodies
-// -------------------------------------------------------------------------------------------
+// --- Events across bodies ------------------------------------------------------------------------
 
 namespace detail {
 
@@ -325,8 +322,7 @@ class crowd {
   tally most_;
 };
 
-// --- Warnings
-// ------------------------------------------------------------------------------------------------
+// --- Warnings ------------------------------------------------------------------------------------
 
 /// What is written to the standard error stream while it lives.
 class captured_errors {

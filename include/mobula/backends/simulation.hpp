@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "mobula/backends/simulation/host.hpp"
+#include "mobula/backends/simulation/host_end.hpp"
 
 namespace mobula::detail {
 

@@ -15,6 +15,7 @@
 #include "mobula/core/assert.hpp"
 #include "mobula/core/error_fields.hpp"
 #include "mobula/engine/messages.hpp"
+#include "mobula/engine/reference_checks.hpp"
 #include "mobula/engine/reference_entries.hpp"
 #include "mobula/engine/reference_losses.hpp"
 #include "mobula/engine/references_host.hpp"
@@ -319,7 +320,7 @@ class references {
       if (one.standing == standing::nothing) continue;
       ++held;
       open += one.open.count;
-      verify(i);
+      verify_entry(i, self_, entries_, dealings_, dead_);
     }
     MOBULA_ASSERT(held == entries_.held(), "entries are miscounted");
     MOBULA_ASSERT(open == dealings_.count(), "dealings are miscounted");
@@ -472,7 +473,6 @@ class references {
     }
   }
 
-  void verify(std::uint32_t index) const;
 
   party self_;
   references_host& host_;
@@ -484,38 +484,5 @@ class references {
   bool draining_ = false;
   std::uint64_t stray_ = 0;
 };
-
-inline void references::verify(std::uint32_t index) const {
-  const reference_entry& one = entries_[index];
-  std::uint64_t on_way = 0, owed = 0, covers = 0, borrowers = 0, count = 0;
-  bool owns = false;
-  for (std::uint32_t i = one.open.first; i != 0; i = dealings_[i].entry_after) {
-    const open_references::dealing& with = dealings_[i];
-    MOBULA_ASSERT(with.entry == index && !with.idle(), "a dealing is about nothing");
-    MOBULA_ASSERT(!is_dead(with.who), "something is open with a dead party");
-    MOBULA_ASSERT(dealings_.find(one.open, index, with.who) == i, "a dealing is not found");
-    MOBULA_ASSERT(!with.owns || with.who == one.key.owner, "somebody owns what isn't his");
-    on_way += with.on_way;
-    owed += with.owed;
-    covers += with.covers;
-    borrowers += with.borrows;
-    owns = owns || with.owns;
-    ++count;
-  }
-  MOBULA_ASSERT(entries_.find(one.key) == index, "an entry is not found by its key");
-  MOBULA_ASSERT(count == one.open.count, "an entry's dealings are miscounted");
-  MOBULA_ASSERT(covers == one.covers && borrowers == one.borrowers, "counts differ from their sum");
-  MOBULA_ASSERT(on_way + covers <= one.uses, "references are on their way that nobody counts");
-  MOBULA_ASSERT(one.uses != 0 || one.borrowers != 0 || one.standing == standing::asking,
-                "an entry outlives its last use");
-  MOBULA_ASSERT(borrowers == 0 || one.standing == standing::own, "a foreign key has borrowers");
-  MOBULA_ASSERT(owed == 0 || one.standing == standing::asking, "an answer is owed for nothing");
-  MOBULA_ASSERT(covers != 0 || one.standing != standing::covered, "nobody covers what is covered");
-  MOBULA_ASSERT(owns == (one.key.owner != self_ && one.standing != standing::lost),
-                "an entry's owner is not known");
-  if (one.standing == standing::own && one.promise != 0) {
-    MOBULA_ASSERT(entries_[one.promise].promise == index, "a promise has lost its object");
-  }
-}
 
 }  // namespace mobula::engine

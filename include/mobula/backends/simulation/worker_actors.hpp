@@ -17,8 +17,7 @@
 
 namespace mobula::simulation {
 
-// --- Tasks and calls
-// ---------------------------------------------------------------------------------
+// --- Tasks and calls -----------------------------------------------------------------------------
 
 /// What the body may ask of itself goes before its arguments: `this_task::resources`.
 inline engine::payload with_resources(const detail::task& one, engine::payload arguments) {
@@ -229,8 +228,7 @@ inline void worker_process::log_post_failure(const detail::task& one, const erro
   shared_.post_failures = 0;
 }
 
-// --- Actors
-// ------------------------------------------------------------------------------------------
+// --- Actors --------------------------------------------------------------------------------------
 
 inline actor_handle* worker_process::handle_for(engine::object_key key, const std::type_info& type,
                                                 const std::string& name, const std::string& label) {
@@ -263,25 +261,15 @@ inline detail::actor_ptr worker_process::actor_for(engine::object_key key,
   return fresh ? detail::actor_ptr::adopt(one) : detail::actor_ptr::share(one);
 }
 
-/// An argument of a constructor may fail long before the others are there: its record is settled
-/// then, which it is in no other way.
-struct worker_process::constructor_watch {
-  detail::waiter link;  // first: a fired waiter is found back by its address
-  worker_process* process = nullptr;
-  detail::task* constructor = nullptr;
-  engine::object_key actor;
-  bool told = false;
-
-  static void fired(detail::waiter& link) noexcept {
-    auto& self = reinterpret_cast<constructor_watch&>(link);
-    self.told = true;
-    auto why = std::make_shared<const error_fields>(describe(self.constructor->failed()->cause()));
-    self.process->event([&] {
-      self.process->transmit(self.process->shared_.node_party,
-                             engine::message(engine::actor_arguments{self.actor, {}, why}));
-    });
-  }
-};
+inline void worker_process::constructor_watch::fired(detail::waiter& link) noexcept {
+  auto& self = reinterpret_cast<constructor_watch&>(link);
+  self.told = true;
+  auto why = std::make_shared<const error_fields>(describe(self.constructor->failed()->cause()));
+  self.process->event([&] {
+    self.process->transmit(self.process->shared_.node_party,
+                           engine::message(engine::actor_arguments{self.actor, {}, why}));
+  });
+}
 
 inline detail::actor_ptr worker_process::spawn(detail::task& constructor,
                                                const detail::actor_request& request) {

@@ -19,8 +19,7 @@
 
 namespace mobula::simulation {
 
-// --- Fibers and waits
-// --------------------------------------------------------------------------------
+// --- Fibers and waits ----------------------------------------------------------------------------
 
 inline body_fiber& worker_process::start_fiber(engine::body* body, action what) {
   const std::uint64_t number = ++shared_.fibers_made;
@@ -150,8 +149,7 @@ inline void worker_process::wake(body_fiber& one) {
                         });
 }
 
-// --- The executor's wishes
-// ---------------------------------------------------------------------------
+// --- The executor's wishes -----------------------------------------------------------------------
 
 inline void worker_process::run(engine::body& one) {
   later([this, &one] {
@@ -257,8 +255,7 @@ inline engine::key_list worker_process::uncovered(engine::body& one) {
   return kept;
 }
 
-// --- One body
-// ----------------------------------------------------------------------------------------
+// --- One body ------------------------------------------------------------------------------------
 
 inline void worker_process::run_body(engine::body& one) {
   engine::body_end end;
@@ -413,8 +410,7 @@ inline detail::actor_ptr worker_process::handle_in_house(const engine::actor_lif
   return actor_for(life.made.actor, *known->second.type, known->second.name, life.made.label);
 }
 
-// --- Death
-// -------------------------------------------------------------------------------------------
+// --- Death ---------------------------------------------------------------------------------------
 
 /// Runs what is left of it: each of its waits throws.
 inline void worker_process::unwind(body_fiber& one) {
@@ -454,8 +450,7 @@ inline void worker_process::kill_process() {
   end_records(detail::failure_ptr::make(cancelled_error("its process was killed")));
 }
 
-// --- Messages
-// ----------------------------------------------------------------------------------------
+// --- Messages ------------------------------------------------------------------------------------
 
 inline void worker_process::receive(party from, engine::message&& one) {
   const instant now = world_.now();

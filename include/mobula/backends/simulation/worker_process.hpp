@@ -73,8 +73,7 @@ class worker_process final : public party_process,
     event([&] { transmit(shared_.node_party, engine::message(engine::worker_ready{})); });
   }
 
-  // --- Objects (worker_objects.hpp)
-  // ----------------------------------------------------------------
+  // --- Objects (worker_objects.hpp) --------------------------------------------------------------
 
   /// A copy of a ready object that went through bytes.
   detail::record_ptr put(const detail::record& ready);
@@ -96,8 +95,7 @@ class worker_process final : public party_process,
   /// Settles every record that is still pending.
   void end_records(const detail::failure_ptr& why);
 
-  // --- Tasks, calls, actors (worker_actors.hpp)
-  // ----------------------------------------------------
+  // --- Tasks, calls, actors (worker_actors.hpp) --------------------------------------------------
 
   /// Throws, and takes nothing, where the arguments can't be sent.
   void submit(detail::task& one);
@@ -115,8 +113,7 @@ class worker_process final : public party_process,
     return constructors_.contains(&constructor);
   }
 
-  // --- Bodies and waits (worker_bodies.hpp)
-  // --------------------------------------------------------
+  // --- Bodies and waits (worker_bodies.hpp) ------------------------------------------------------
 
   /// Blocks the running fiber, or the thread of the program that is inside, until it is done.
   /// False: the deadline came first. `lends`: a body's CPUs are free meanwhile. `deaf`: a body that
@@ -179,7 +176,17 @@ class worker_process final : public party_process,
   };
   struct local_object;
   class kept_record;
-  struct constructor_watch;
+  /// An argument of a constructor may fail long before the others are there: its record is settled
+  /// then, which it is in no other way.
+  struct constructor_watch {
+    detail::waiter link;  // first: a fired waiter is found back by its address
+    worker_process* process = nullptr;
+    detail::task* constructor = nullptr;
+    engine::object_key actor;
+    bool told = false;
+
+    static void fired(detail::waiter& link) noexcept;
+  };
   struct actor_object {
     void* instance = nullptr;
     const detail::function_entry* constructor = nullptr;

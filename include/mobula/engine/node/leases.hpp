@@ -181,9 +181,7 @@ class leases {
         ledger_.resume(cpus);
         lend(*lease, false);
       } else if (cpus <= ledger_.available().cpus() + ledger_.kept().cpus()) {
-        // An actor has taken what it lent, for as long as that lives, and may wait for this very
-        // body: it goes on without.
-        lease->overdrawn = true;
+        lease->overdrawn = true;  // an actor has what it lent, and may wait for this very body
       } else {
         break;
       }
@@ -474,11 +472,8 @@ class leases {
 
   /// Nothing is left in it.
   void vacate(worker_record& worker, instant now) {
-    if (worker.holder_died) {
-      workers_.end(worker, death_kind::ended, "whom it worked for is dead");
-    } else {
-      workers_.vacate(worker, now);
-    }
+    if (!worker.holder_died) return workers_.vacate(worker, now);
+    workers_.end(worker, death_kind::ended, "whom it worked for is dead");
   }
 
   const node_options& options_;

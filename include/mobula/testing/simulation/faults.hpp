@@ -10,6 +10,7 @@
 
 #include "mobula/actor.hpp"
 #include "mobula/backends/simulation/host.hpp"
+#include "mobula/backends/simulation/host_end.hpp"
 #include "mobula/core/fault_plan.hpp"
 #include "mobula/core/validate.hpp"
 #include "mobula/testing/simulation/kit.hpp"

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "mobula/backends/simulation/host.hpp"
+#include "mobula/backends/simulation/host_end.hpp"
 #include "mobula/core/current_exception.hpp"
 #include "mobula/core/duration.hpp"
 #include "mobula/core/errors.hpp"

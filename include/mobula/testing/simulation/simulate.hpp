@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "mobula/backends/simulation/host.hpp"
+#include "mobula/backends/simulation/host_end.hpp"
 #include "mobula/core/config.hpp"
 #include "mobula/core/errors.hpp"
 #include "mobula/core/options.hpp"
