@@ -16,6 +16,7 @@
 
 #include "mobula/backends/simulation.hpp"
 #include "mobula/testing/simulation/faults.hpp"
+#include "mobula/testing/simulation/holdings.hpp"
 #include "mobula/testing/simulation/look.hpp"
 #include "mobula/testing/simulation/script.hpp"
 #include "mobula/testing/simulation/seeds.hpp"

@@ -1,0 +1,81 @@
+#pragma once
+
+/// What a simulation holds: tables that must be empty when a program has let go of everything.
+
+#include <cstddef>
+#include <cstdint>
+
+#include "mobula/core/fault_plan.hpp"
+#include "mobula/testing/simulation/kit.hpp"
+
+namespace mobula::testing {
+
+/// The plan of faults as the seed has drawn it: what `swarm` has left out is zero.
+inline fault_plan faults_of_this_run() {
+  simulation::simulation_host& host = detail_of_kit::require("faults_of_this_run");
+  const simulation::turn mine(host);
+  return host.plan();
+}
+
+/// What the engine's tables hold at a moment.
+struct holdings {
+  std::size_t stored_objects = 0;  ///< that the node knows, wherever they are
+  std::size_t objects_in_memory = 0;
+  std::size_t objects_on_disk = 0;
+  std::size_t actors = 0;
+  std::size_t actor_names = 0;
+  std::size_t leases = 0;
+  std::size_t driver_tasks = 0;
+  std::size_t driver_objects = 0;
+  std::size_t driver_references = 0;
+  std::size_t worker_tasks = 0;  ///< the sum over living workers, as what follows
+  std::size_t worker_objects = 0;
+  std::size_t worker_references = 0;
+
+  friend bool operator==(const holdings&, const holdings&) = default;
+};
+inline holdings what_is_held() {
+  simulation::simulation_host& host = detail_of_kit::require("what_is_held");
+  const simulation::turn mine(host);
+  const simulation::node_process& node = host.the_node();
+  engine::owner& driver = host.driver().own();
+  holdings made{.stored_objects = node.machine().objects().count(),
+                .objects_in_memory = node.objects_in_memory(),
+                .objects_on_disk = node.objects_on_disk(),
+                .actors = node.actors().count(),
+                .actor_names = node.actors().name_count(),
+                .leases = node.machine().lease_count(),
+                .driver_tasks = driver.task_count(),
+                .driver_objects = driver.object_count(),
+                .driver_references = driver.refs().held_count()};
+  for (simulation::worker_process* const one : host.workers()) {
+    made.worker_tasks += one->own().task_count();
+    made.worker_objects += one->own().object_count();
+    made.worker_references += one->own().refs().held_count();
+  }
+  return made;
+}
+
+/// Messages that made no sense to whom they came, so far and to whoever lives. Deaths and cancels
+/// explain some.
+inline std::uint64_t stray_count() {
+  simulation::simulation_host& host = detail_of_kit::require("stray_count");
+  const simulation::turn mine(host);
+  std::uint64_t sum = host.the_node().machine().stray() + host.the_node().actors().stray_count() +
+                      host.driver().own().stray() + host.driver().work().stray();
+  for (simulation::worker_process* const one : host.workers()) {
+    sum += one->own().stray() + one->work().stray();
+  }
+  return sum;
+}
+
+/// Asserts the invariants of the machines of all that live. O(everything).
+inline void verify() {
+  simulation::simulation_host& host = detail_of_kit::require("verify");
+  const simulation::turn mine(host);
+  host.the_node().verify();
+  host.driver().own().verify();
+  for (simulation::worker_process* const one : host.workers()) one->own().verify();
+}
+
+}  // namespace mobula::testing
