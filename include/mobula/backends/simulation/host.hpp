@@ -326,6 +326,8 @@ class simulation_host final : public detail::backend, public process_maker {
     made.self = shared_.node_party;
     made.total = resource_vector(shared_.node.total);
     made.store_bytes = shared_.options.store_memory.value_or(shared_.node.total.memory * 3 / 10);
+    // A worker may own what others refer to, and its node can't know: none is ended for being idle.
+    made.idle_worker_time = std::chrono::nanoseconds(std::chrono::hours(24 * 365)).count();
     made.prestart = static_cast<unsigned>(std::min(64.0, shared_.node.total.cpus));
     return made;
   }
