@@ -100,8 +100,8 @@ TEST_CASE("a record is told of before the handles in its value go", "[record]") 
   const record* const inner_address = inner.get();
   static record_type holding{};
   struct holder final : record {
-    explicit holder(record_ptr held)
-        : record(holding, 1, one_handle + one_pin), next(std::move(held)) {
+    explicit holder(record_ptr inside)
+        : record(holding, 1, one_handle + one_pin), next(std::move(inside)) {
       set_ready();
     }
     record_ptr next;

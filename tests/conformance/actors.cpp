@@ -156,7 +156,7 @@ TEST_CASE("threads, tasks and actors that call at once each keep their order",
   for (int i = 0; i < 3; ++i) {
     calling.push_back(async<call_often>(one, 3 + i, times));
     calling.push_back(spawn<relay>(one).call<&relay::pass_on>(6 + i, times));
-    threads.emplace_back([&one, i] { call_often(one, i, times); });
+    threads.emplace_back([&one, i, times] { call_often(one, i, times); });
   }
   for (foreign_thread& each : threads) each.join();
   get(calling);

@@ -275,14 +275,14 @@ class lease_world final : public node_host {
       const auto at = any_of(leases, random);
       if (purpose(at->second) == lease_purpose::shared_process) return;
       const lease_id id = at->first;
-      const party worker = at->second.worker;
+      const party serving = at->second.worker;
       if (at->second.state == running) {
         at->second.state = blocked;
         at->second.may_lack = false;
-        say(worker, body_blocked{id});
+        say(serving, body_blocked{id});
       } else if (at->second.state == blocked) {
         at->second.state = resuming;
-        say(worker, body_unblocked{id});
+        say(serving, body_unblocked{id});
       }
     } else if (what < 75) {
       if (requested != 0) join_one();

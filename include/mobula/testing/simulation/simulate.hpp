@@ -20,6 +20,7 @@
 #include "mobula/core/errors.hpp"
 #include "mobula/core/options.hpp"
 #include "mobula/testing/simulation/kit.hpp"
+#include "mobula/testing/simulation/look.hpp"
 
 namespace mobula::testing {
 
