@@ -684,10 +684,10 @@ class asker {
     for (const auto& one : mobula::as_completed(all)) sum += get(one);
     return sum;
   }
-  bool of_itself() {
+  bool of_itself(std::chrono::milliseconds patience_with_itself) {
     const future<int> mine = mobula::this_actor::self<asker>().call<&asker::one>();
     try {
-      get(mine, 5ms);
+      get(mine, patience_with_itself);
       return true;
     } catch (const mobula::timeout_error&) {
       later_ = mine;
@@ -727,11 +727,11 @@ TEST_CASE("calls wait for tasks and other actors on one CPU", "[actors][clause-9
 TEST_CASE("a call of an actor on itself runs after the one that made it", "[actors][clause-21]") {
   test_runtime runtime;
   const auto one = spawn<asker>();
-  CHECK_FALSE(get(one.call<&asker::of_itself>()));
+  CHECK_FALSE(get(one.call<&asker::of_itself>(5ms)));
   CHECK(get(one.call<&asker::later>()) == 1);
-  CHECK(get(spawn<asker>({.max_concurrency = 2}).call<&asker::of_itself>()));
+  CHECK(get(spawn<asker>({.max_concurrency = 2}).call<&asker::of_itself>(60'000ms)));
   const auto waits_for_ever = spawn<asker>();
-  get(waits_for_ever.call<&asker::of_itself>());
+  get(waits_for_ever.call<&asker::of_itself>(5ms));
   CHECK(get(waits_for_ever.call<&asker::number>()) == waits_for_ever.id().value());
 }
 

@@ -279,7 +279,7 @@ TEST_CASE("an unknown flag is named with the near miss", "[config][clause-16][cl
   CHECK_THROWS_WITH(secret.start(), !ContainsSubstring("hunter2"));
 }
 
-TEST_CASE("--mobula-help is answered with all flags", "[config][clause-51]") {
+TEST_CASE("the flag --mobula-help is answered with all flags", "[config][clause-51]") {
   program asks({"--mobula-help"});
   CHECK_THROWS_AS(asks.start(), std::invalid_argument);
   for (const detail::setting& each : detail::settings()) {

@@ -288,8 +288,10 @@ struct desk {
   }
   words died(party who, std::uint64_t begun = 0, std::uint64_t lease = 1,
              death_kind kind = death_kind::exited) {
+    // Of calls all had begun.
+    const key_list running(host.made.begin(), host.made.end());
     words all = tell(node, party_died{{.who = who, .kind = kind, .exit_code = 3, .begun = begun,
-                                       .lease = lease_id{lease}, .text = {}}});
+                                       .lease = lease_id{lease}, .running = running, .text = {}}});
     for (auto& word : cut(who)) all.push_back(std::move(word));
     return all;
   }

@@ -387,7 +387,8 @@ inline void actor_lives::verify() const {
     MOBULA_ASSERT(find(one.made.actor) == i, "an actor is not found");
     MOBULA_ASSERT(one.unreferenced != references_.holds(one.made.actor),
                   "an actor outlives its references, or they it");
-    MOBULA_ASSERT(!one.unreferenced || one.phase == actor_phase::closing,
+    MOBULA_ASSERT(!one.unreferenced || one.phase == actor_phase::closing ||
+                      one.phase == actor_phase::leasing || one.phase == actor_phase::making,
                   "an actor lives that nobody refers to");
     MOBULA_ASSERT(has_life(one.phase) == !one.lease.empty() &&
                       has_life(one.phase) == !one.worker.empty(),

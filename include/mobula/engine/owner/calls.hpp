@@ -427,7 +427,8 @@ inline void calls::verify() {
     MOBULA_ASSERT(!one.calls.empty(), "an empty line is forgotten");
     const actor& of = actors_[one.home];
     const task_slot& head = tasks_[one.calls.first];
-    MOBULA_ASSERT(of.state != actor_state::alive || of.stale || head.state != task_state::ready,
+    MOBULA_ASSERT(of.state != actor_state::alive || of.stale || head.state != task_state::ready ||
+                      (one.caller == behind_all && of.lines.size() > 1),
                   "the first of a line goes as soon as it can");
     MOBULA_ASSERT(of.state != actor_state::dead, "nobody stands in line before a dead actor");
     std::uint64_t last = 0;
