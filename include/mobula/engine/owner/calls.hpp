@@ -316,7 +316,7 @@ class calls {
   void advance(slot at) {
     line& one = lines_[at];
     actor& of = actors_[one.home];
-    if (one.caller == behind_all && of.lines.size() > 1) return;
+    if (one.caller == behind_all && of.lines.size() > 1 && !one.calls.empty()) return;
     while (!one.calls.empty() && of.state == actor_state::alive && !of.stale &&
            tasks_[one.calls.first].state == task_state::ready) {
       push(of, one.calls.pop_front(tasks_));
