@@ -3,8 +3,8 @@
 //
 // Each seed is a process of its own, so that an assertion that fails is the failure of that seed,
 // and one that takes a minute of real time hangs. `--alone` keeps a single seed in this process,
-// for debuggers. `--without-nested` leaves out futures that workers own, inside of values, whose
-// owners' deaths are not told to everybody yet. Nights run more seeds than CI: see tools/soak.
+// for debuggers. `--without-nested` leaves out futures that workers own, inside of values, with
+// which some seeds fail; why is not known. Nights run more seeds than CI: see tools/soak.
 //
 //   $ ./seeds --without-nested --first 1 --count 80
 //   80 seeds: each program ended as its model says, and left nothing behind
