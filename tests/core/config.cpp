@@ -410,7 +410,7 @@ TEST_CASE("any text is a value or a std::invalid_argument", "[config]") {
   INFO("seed " << seed);
   std::mt19937 random(seed);
   constexpr std::string_view alphabet("0123456789.eE+-xXkKmMgGtTiIbBsnuh infa\0\"\\\x80", 42);
-  for (int round = 0; round < 20'000; ++round) {
+  for (int round = 0; round < 2'000; ++round) {
     std::string text;
     for (std::size_t length = random() % 24; length > 0; --length) {
       text += alphabet[random() % alphabet.size()];

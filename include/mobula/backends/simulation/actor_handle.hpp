@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "mobula/backend/actor_state.hpp"
+#include "mobula/backends/simulation/abandoned.hpp"
 #include "mobula/backends/simulation/shared_state.hpp"
 #include "mobula/engine/ids.hpp"
 
@@ -22,7 +23,6 @@ class actor_handle final : public detail::actor_state {
   actor_handle(shared_state& shared, worker_process& in, engine::object_key key,
                const std::type_info& type, std::string name, std::string label)
       : actor_state(actor_id{key.number}, type, shared.epoch, std::move(name)),
-        shared_(shared),
         process_(in),
         key_(key),
         label_(std::move(label)) {}
@@ -43,14 +43,10 @@ class actor_handle final : public detail::actor_state {
 
  private:
   void abandoned() noexcept override {
-    const std::lock_guard held{shared_.abandoned_mutex};
-    add_reference();  // until it is looked at
-    shared_.abandoned_actors.push_back(this);
-    shared_.any_abandoned.store(true, std::memory_order_release);
+    the_abandoned.note(*this, epoch(), [this] { add_reference(); });
   }
   void destroy() noexcept override { delete this; }
 
-  shared_state& shared_;
   worker_process& process_;
   const engine::object_key key_;
   const std::string label_;

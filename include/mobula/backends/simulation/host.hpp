@@ -81,12 +81,13 @@ class simulation_host final : public detail::backend, public process_maker {
     shared_.throw_over = [this] { throw timeout_error("simulation: " + world_.over()); };
     schedule_faults();
     world::published_now.store(0, std::memory_order_release);
-    detail::record_abandoned.store(&note_abandoned, std::memory_order_release);
+    the_abandoned.open(epoch);
+    detail::record_abandoned.store(
+        +[](detail::record& one) noexcept { the_abandoned.note(one); }, std::memory_order_release);
     detail::current_clock_source.store(
         +[]() noexcept { return world::published_now.load(std::memory_order_acquire); },
         std::memory_order_release);
     the_simulation.store(this, std::memory_order_release);
-    the_shared().store(&shared_, std::memory_order_release);
     world_.start();
   }
   ~simulation_host() override {
@@ -103,6 +104,7 @@ class simulation_host final : public detail::backend, public process_maker {
   }
   bool await(detail::record& one, clock::time_point deadline) override {
     const turn mine(*this);
+    refuse_after_end();  // first: the end settles what was pending
     if (one.settled()) return true;
     const instant until = deadline == clock::time_point::max()
                               ? engine::never
@@ -288,17 +290,6 @@ class simulation_host final : public detail::backend, public process_maker {
     stack_options made;
     if (bytes != 0) made.bytes = bytes;
     return made;
-  }
-  static std::atomic<shared_state*>& the_shared() noexcept {
-    static std::atomic<shared_state*> one{nullptr};
-    return one;
-  }
-  static void note_abandoned(detail::record& one) noexcept {
-    shared_state* const shared = the_shared().load(std::memory_order_acquire);
-    if (shared == nullptr || one.epoch() != shared->epoch) return;
-    const std::lock_guard held{shared->abandoned_mutex};
-    shared->abandoned_records.push_back(&one);
-    shared->any_abandoned.store(true, std::memory_order_release);
   }
 
   void set_node(const runtime_options& options) {

@@ -59,8 +59,8 @@ inline void simulation_host::shutdown() noexcept {
     end_outside_waits();
   });
   world_.stop();
+  the_abandoned.close();
   worker_process::drain_abandoned(shared_);
-  the_shared().store(nullptr, std::memory_order_release);
   detail::record_abandoned.store(nullptr, std::memory_order_release);
   if (shared_.post_failures != 0) {
     std::fprintf(stderr, "mobula: %zu more posted calls failed\n", shared_.post_failures);

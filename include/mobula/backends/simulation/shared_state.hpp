@@ -3,14 +3,12 @@
 /// What all simulated processes of a runtime share, as real ones share a program: functions by
 /// number, exceptions' filters, and the log.
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <set>
 #include <string>
 #include <typeinfo>
@@ -110,13 +108,6 @@ struct shared_state {
     }
     return "another class";
   }
-
-  /// Records whose last handle is gone, and actors likewise: noted on any thread, handled under the
-  /// world's mutex.
-  std::mutex abandoned_mutex;
-  std::vector<detail::record*> abandoned_records;
-  std::vector<actor_handle*> abandoned_actors;  ///< each with a reference
-  std::atomic<bool> any_abandoned{false};
 
   /// Says it once for each `what`.
   void warn(const std::string& text, const std::string& what) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <exception>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -78,6 +79,9 @@ inline bool worker_process::wait_for(completion& what, instant deadline, waiting
     }
     if (what.done) return true;
     if (out_of_time()) return false;
+    if (shared_.ending) {
+      throw std::logic_error("the runtime has ended: nothing happens that a thread could wait for");
+    }
     if (!world_.over().empty()) shared_.throw_over();  // nothing would ever end this wait
     outside_wait outside;
     what.outside = &outside;

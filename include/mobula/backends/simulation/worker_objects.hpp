@@ -152,25 +152,22 @@ inline engine::object_key worker_process::adopt(detail::record& one) {
 }
 
 inline void worker_process::drain_abandoned(shared_state& shared) {
-  while (shared.any_abandoned.exchange(false, std::memory_order_acq_rel)) {
-    std::vector<detail::record*> records;
-    std::vector<actor_handle*> actors;
-    {
-      const std::lock_guard held{shared.abandoned_mutex};
-      records.swap(shared.abandoned_records);
-      actors.swap(shared.abandoned_actors);
-    }
-    for (detail::record* const one : records) {
+  for (;;) {
+    const abandoned_inbox::contents now = the_abandoned.take();
+    if (now.records.empty() && now.actors.empty()) return;
+    for (detail::record* const one : now.records) {
       const auto at = shared.bindings.find(one);
-      if (at == shared.bindings.end()) continue;
-      const binding was = at->second;
-      shared.bindings.erase(at);
-      worker_process& in = *was.process;
-      const auto record = in.records_.find(was.key);
-      if (record != in.records_.end() && record->second == one) in.records_.erase(record);
-      in.drop(was.key);
+      if (at != shared.bindings.end()) {
+        const binding was = at->second;
+        shared.bindings.erase(at);
+        worker_process& in = *was.process;
+        const auto record = in.records_.find(was.key);
+        if (record != in.records_.end() && record->second == one) in.records_.erase(record);
+        in.drop(was.key);
+      }
+      one->unpin();
     }
-    for (actor_handle* const one : actors) {
+    for (actor_handle* const one : now.actors) {
       worker_process& in = one->process();
       if (!one->has_handles()) {
         const auto at = in.actors_.find(one->key());

@@ -155,15 +155,18 @@ class world {
     thread_ = std::thread([this] { run(); });
     watch_.start();
   }
-  /// No event runs afterwards. For a thread of the program, without `mutex`.
+  /// No event runs afterwards, and every thread that had entered has left. For a thread of the
+  /// program that has not entered, when all waits have ended.
   void stop() {
     {
       const std::lock_guard held{mutex_};
       stopping_ = true;
     }
     go_.notify_all();
+    stepped_.notify_all();
     if (thread_.joinable()) thread_.join();
     watch_.stop();
+    while (users_.load(std::memory_order_acquire) > 0) std::this_thread::yield();
   }
   [[nodiscard]] bool on_own_thread() const noexcept {
     return std::this_thread::get_id() == thread_.get_id();
@@ -172,6 +175,7 @@ class world {
   /// Takes the calling thread in; it holds `mutex` until `leave`. Not from the simulation's own
   /// thread.
   std::unique_lock<std::mutex> enter() {
+    users_.fetch_add(1, std::memory_order_relaxed);
     callers_.fetch_add(1, std::memory_order_acq_rel);
     std::unique_lock held{mutex_};
     callers_.fetch_sub(1, std::memory_order_acq_rel);
@@ -183,6 +187,7 @@ class world {
     const bool more = events_.waiting() != known_waiting_;
     held.unlock();
     if (more) go_.notify_all();  // somebody may wait for something to happen
+    users_.fetch_sub(1, std::memory_order_release);  // the last: the world may go now
   }
   /// It has entered, perhaps further up its stack.
   [[nodiscard]] bool held_by_this_thread() const noexcept { return inside_ == &held_here(); }
@@ -330,6 +335,7 @@ class world {
   std::thread thread_;
   mutable std::mutex mutex_;
   std::atomic<int> callers_{0};  ///< threads that want the mutex: let in between two events
+  std::atomic<int> users_{0};    ///< threads between `enter` and the end of `leave`
   std::atomic<const void*> inside_{nullptr};  ///< which thread has entered
   action errand_;
   std::uint64_t step_tickets_ = 0;
