@@ -178,6 +178,20 @@ TEST_CASE("owner: an owner's death fails what it has not settled", "[engine][own
   }
 }
 
+TEST_CASE("owner: whoever holds a reference hears of its owner's death, though no task waits",
+          "[engine][owner][clause-54]") {
+  desk at;
+  hand_over(at);
+  at.tell(b, borrowed{theirs});
+  REQUIRE(at.work.result(theirs) == nullptr);
+  const words told = at.died(b);
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].find("B5 failed") == 0);
+  CHECK(at.work.result(theirs)->why->code == error_code::owner_died);
+  CHECK(at.drop(theirs).empty());
+  CHECK(at.empty());
+}
+
 TEST_CASE("owner: a reference that comes too late is lost", "[engine][owner]") {
   desk at;
   at.submit({[&] {

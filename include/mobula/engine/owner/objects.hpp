@@ -104,6 +104,12 @@ class objects {
   bool fail(object_key key, std::shared_ptr<const error_fields> why) {
     return decide(key, failed(std::move(why)));
   }
+  /// The references say that it can't be had any more, and whoever asks from now on is told so by
+  /// `need`. This is for those who have asked before.
+  void lose(object_key key, std::shared_ptr<const error_fields> why) {
+    if (find(key) == no_slot) references_.set_tag(key, take(key) + 1);
+    fail(key, std::move(why));
+  }
   /// An outcome that nobody gets: its references go, and what the store has of it.
   void discard(object_key key, outcome& value) {
     drop(value.refs);

@@ -338,7 +338,7 @@ class owner final : private references_host {
   void promise_unreferenced(object_key own) override { objects_.promise_unreferenced(own); }
   void borrower_added(object_key own, party who) override { objects_.borrower_added(own, who); }
   void lost(object_key key, const std::shared_ptr<const error_fields>& why) override {
-    objects_.fail(key, why);
+    objects_.lose(key, why);
   }
 
   const owner_options options_;
