@@ -37,9 +37,28 @@ int takes(std::chrono::milliseconds time) {
   return mobula::this_task::attempt();
 }
 
+// A future that its worker answers for.
+mobula::future<int> lends(std::chrono::milliseconds time) {
+  return mobula::async<takes>({.cpus = 0}, time);
+}
+bool finds_owner_dead(const std::vector<mobula::future<int>>& of) {
+  try {
+    mobula::get(of.front());
+    return false;
+  } catch (const mobula::owner_died_error&) {
+    return true;
+  }
+}
+int calls_begun = 0;
+
 class keeper {
  public:
   int keep(int value) { return value_ += value; }
+  int count(std::chrono::milliseconds time) {
+    ++calls_begun;
+    testing::compute_for(time);
+    return calls_begun;
+  }
   int slowly(int value) {
     mobula::this_task::sleep_for(1s);
     return keep(value);
@@ -136,6 +155,41 @@ TEST_CASE("an actor whose worker is killed lives again", "[kit][clause-24][claus
     REQUIRE(testing::kill_worker_of(kept));
     REQUIRE_THROWS_AS(mobula::get(kept.call<&keeper::keep>(1)), mobula::actor_died_error);
     REQUIRE_FALSE(testing::kill_worker_of(kept));
+  });
+}
+
+TEST_CASE("a call whose answer was lost with its worker has cost its attempt",
+          "[kit][clause-13][clause-24][clause-52]") {
+  const int retries = GENERATE(0, 1);
+  CAPTURE(retries);
+  calls_begun = 0;
+  testing::simulate([retries] {
+    const auto kept = mobula::spawn<keeper>({.max_restarts = 1, .max_task_retries = retries});
+    REQUIRE(mobula::get(kept.call<&keeper::keep>(1)) == 1);
+    const auto worker = testing::worker_of(kept);
+    REQUIRE(worker.has_value());
+    const auto answer = kept.call<&keeper::count>(100ms);
+    mobula::sleep_for(50ms);
+    REQUIRE(testing::cut_worker(*worker));  // it answers, and nobody hears it
+    mobula::sleep_for(150ms);
+    REQUIRE(testing::kill_worker(*worker));
+    if (retries == 0) {
+      REQUIRE_THROWS_AS(mobula::get(answer, 1min), mobula::actor_unavailable_error);
+    } else {
+      REQUIRE(mobula::get(answer, 1min) == 2);
+    }
+  });
+  CHECK(calls_begun == 1 + retries);
+}
+
+TEST_CASE("a worker that starts later learns of a death that concerns it",
+          "[kit][clause-52][clause-54]") {
+  testing::simulate([] {
+    const auto outer = mobula::async<lends>({.max_retries = 0}, std::chrono::milliseconds(1h));
+    const mobula::future<int> inner = mobula::get(outer);
+    // All, its owner among them: who is asked next was not there when they died.
+    for (const std::size_t one : testing::workers()) REQUIRE(testing::kill_worker(one));
+    REQUIRE(mobula::get(mobula::async<finds_owner_dead>(std::vector{inner}), 1min));
   });
 }
 

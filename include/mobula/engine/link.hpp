@@ -93,6 +93,8 @@ class link {
   /// Messages that wait to be taken.
   bool has_messages() const noexcept { return !in_.empty(); }
   std::size_t unacknowledged_bytes() const noexcept { return out_.bytes(); }
+  /// How many of the last that were sent are not known to have arrived.
+  std::size_t unacknowledged_messages() const noexcept { return out_.messages(); }
   const link_counts& counts() const noexcept { return counts_; }
 
   /// At most `message_bytes_max`. On a dead link it is dropped.

@@ -215,7 +215,8 @@ struct death {
   /// ones, and those of a lease whose pushes had not arrived, never ran.
   std::uint64_t begun = 0;
   lease_id lease{};  ///< that lease
-  key_list running{};  ///< calls of actors that had begun and were not answered
+  /// Calls of actors that had begun, and of which no answer is known to have arrived.
+  key_list running{};
   std::string text{};
   friend bool operator==(const death&, const death&) = default;
 };

@@ -31,6 +31,7 @@ class send_window {
   /// `never` while nothing is in flight.
   instant resend_at() const noexcept { return resend_at_; }
   std::size_t bytes() const noexcept { return bytes_; }
+  std::size_t messages() const noexcept { return messages_; }
   bool writable() const noexcept {
     return bytes_ < with_->unacknowledged_bytes_max &&
            messages_ < with_->unacknowledged_messages_max;

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -101,10 +102,23 @@ class party_process : public party_base {
     }
     peer& with = peer_of(to);
     if (with.cut) return;
+    if constexpr (std::is_same_v<std::remove_cvref_t<Message>, engine::task_done>) {
+      if (!one.unbegun) with.note_answer(one.task);
+    }
+    ++with.sent;
     buffer_.clear();
     engine::encode(one, buffer_);
     with.link.send(buffer_, world_.now());
     if (depth_ == 0) set_timer();
+  }
+  /// Calls and tasks that have begun here, and whose answer may never arrive if this process dies
+  /// now.
+  void append_unheard(engine::key_list& out) {
+    for (const auto& [who, one] : peers_) {
+      if (one->cut) continue;
+      one->forget_heard();
+      for (const auto& [number, task] : one->answers) out.push_back(task);
+    }
   }
   void deliver(party from, engine::message&& one) {
     if (!alive_) return;
@@ -123,6 +137,14 @@ class party_process : public party_base {
       process.world_.carry(process.self(), to, frame);
     }
     void link_dead(engine::link_failure) override { broken = true; }
+    void note_answer(engine::object_key task) {
+      forget_heard();
+      answers.emplace_back(sent, task);
+    }
+    void forget_heard() {
+      const std::uint64_t heard = sent - link.unacknowledged_messages();
+      while (!answers.empty() && answers.front().first < heard) answers.pop_front();
+    }
 
     static std::uint64_t session_of(party a, party b) noexcept {
       return a < b ? (a.value() << 32) | b.value() : (b.value() << 32) | a.value();
@@ -131,6 +153,9 @@ class party_process : public party_base {
     party_process& process;
     party to;
     engine::link link;
+    std::uint64_t sent = 0;  ///< messages
+    /// Of those that the peer may not have got: how-manieth it is, from 0, and what it answers.
+    std::deque<std::pair<std::uint64_t, engine::object_key>> answers;
     bool cut = false;
     bool broken = false;
   };

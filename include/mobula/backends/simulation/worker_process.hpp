@@ -139,8 +139,9 @@ class worker_process final : public party_process,
   /// Of pushes on its lease, how many have begun (`death::begun`).
   [[nodiscard]] std::uint64_t begun() const noexcept { return executor_.begun(); }
   /// `death::running`.
-  [[nodiscard]] engine::key_list running_calls() const {
+  [[nodiscard]] engine::key_list running_calls() {
     engine::key_list out;
+    append_unheard(out);
     executor_.for_each_life([&](const engine::actor_life& life) {
       for (const engine::body* one = life.running; one != nullptr; one = one->after) {
         if (one->kind == engine::body_kind::call && !one->answered) out.push_back(one->push.task);

@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <span>
 #include <string>
 #include <thread>
@@ -122,24 +123,20 @@ class world {
     for (const instant at : when) {
       latest_[{from, to}] = std::max(latest_[{from, to}], at);
       events_.at(at, {event_kind::frame, from.value(), to.value(), to}, [this, from, to, bytes] {
-        if (party_base* const there = find(to)) there->frame_arrived(from, *bytes);
+        party_base* const there = find(to);
+        if (there == nullptr) return;
+        if (there->alive()) return there->frame_arrived(from, *bytes);
+        party_base* const back = find(from);
+        if (back != nullptr && back->alive()) cut_link(to, *back);
       });
     }
   }
   /// A process is dead: all others learn that when what was on its way to them is there. Those that
   /// have no link to it too, for one may be about to make it: a lease of the dead is on its way.
+  /// Who starts later learns it when what it sends there finds nobody.
   void cut_links_of(party_base& dead) {
     for (const auto& [peer, process] : parties_) {
-      if (process == &dead || !process->alive()) continue;
-      const auto last = latest_.find({dead.self(), peer});
-      const instant after = last == latest_.end() ? now() : std::max(now(), last->second);
-      events_.at(after + delay(1'000, 100'000),
-                 {event_kind::cut, dead.self().value(), peer.value(), peer},
-                 [this, to = peer, who = dead.self()] {
-                   if (party_base* const there = find(to)) there->peer_gone(who);
-                   latest_.erase({who, to});
-                   latest_.erase({to, who});
-                 });
+      if (process != &dead && process->alive()) cut_link(dead.self(), *process);
     }
   }
 
@@ -248,6 +245,20 @@ class world {
   watchdog& watch() noexcept { return watch_; }
 
  private:
+  /// Once for each death and peer.
+  void cut_link(party dead, party_base& from) {
+    const party peer = from.self();
+    if (!cut_.insert({dead, peer}).second) return;
+    const auto last = latest_.find({dead, peer});
+    const instant after = last == latest_.end() ? now() : std::max(now(), last->second);
+    events_.at(after + delay(1'000, 100'000),
+               {event_kind::cut, dead.value(), peer.value(), peer}, [this, dead, peer] {
+                 if (party_base* const there = find(peer)) there->peer_gone(dead);
+                 latest_.erase({dead, peer});
+                 latest_.erase({peer, dead});
+               });
+  }
+
   void run() {
     std::unique_lock held{mutex_};
     for (;;) {
@@ -330,6 +341,7 @@ class world {
   const std::uint64_t seed_;
   std::map<party, party_base*> parties_;
   std::map<std::pair<party, party>, instant> latest_;  ///< arrival of what was sent last
+  std::set<std::pair<party, party>> cut_;  ///< the dead, and whom its end was or will be told
   std::uint64_t parties_made_ = 0;
 
   std::thread thread_;
