@@ -170,6 +170,8 @@ inline std::vector<message> typical() {
   all.push_back(unpin_object{object});
   all.push_back(free_object{object});
   all.push_back(object_lost{object, {.code = error_code::object_lost, .what = "gone"}});
+  all.push_back(ask_to_leave{26});
+  all.push_back(leave_answer{26, true});
   return all;
 }
 

@@ -448,6 +448,41 @@ TEST_CASE("its maker's death ends an actor that is not detached",
   }
 }
 
+TEST_CASE("who has made actors that end with it is needed until they are over",
+          "[engine][directory][clause-25]") {
+  stage s;
+  const auto needed = [&](party who) {
+    s.say(who, ask_to_leave{7});
+    const auto answer = s.next<leave_answer>(who);
+    CHECK(answer.question == 7);
+    return answer.needed;
+  };
+  CHECK_FALSE(needed(other));
+  register_actor made = s.registration_of(5);
+  SECTION("it lives, and others hold it") {
+    const object_key actor = s.alive(made, other);
+    CHECK(needed(other));
+    CHECK_FALSE(needed(driver));
+    CHECK_FALSE(needed(worker));  // It is lent, so nobody asks.
+    s.drop(other, actor);
+    s.next<end_actor>(worker);
+    CHECK(needed(other));  // What is queued would be cut short.
+    s.say(worker, actor_ended{actor, 1, actor_end::asked});
+    s.next<return_lease>(self);
+  }
+  SECTION("it is dead, and others hold it") {
+    const object_key actor = s.alive(made, other);
+    s.say(worker, actor_ended{actor, 1, actor_end::exited});
+    s.next<return_lease>(self);
+    s.next<actor_changed>(other);
+  }
+  SECTION("detached") {
+    made.detached = true;
+    s.alive(made, other);
+  }
+  CHECK_FALSE(needed(other));
+}
+
 TEST_CASE("names are given to one of all that race", "[engine][directory][clause-27]") {
   stage s;
   for (unsigned i = 0; i < 5; ++i) {

@@ -98,6 +98,8 @@ class recorder : public node_host {
       line += "pinned " + to_string(pinned->object) + " " + status(pinned->status);
     } else if (const auto* lost = std::get_if<object_lost>(&one)) {
       line += "lost " + to_string(lost->object);
+    } else if (const auto* asked = std::get_if<ask_to_leave>(&one)) {
+      line += "leave? " + std::to_string(asked->question);
     } else {
       line += "message " + std::to_string(one.index());
     }
@@ -137,6 +139,9 @@ class script {
   script& die(std::uint64_t who, death_kind kind = death_kind::crashed) {
     machine.party_gone({.who = party{who}, .kind = kind, .text = "killed"}, now);
     return check();
+  }
+  script& leave(std::uint64_t worker, std::uint64_t question, bool needed = false) {
+    return say(party{worker}, leave_answer{question, needed});
   }
   script& give_back(party holder, int lease) { return say(holder, return_lease{id(lease)}); }
   script& at(instant time) {

@@ -206,13 +206,51 @@ TEST_CASE("an actor is placed where a CPU is free and keeps none", "[node][claus
   s.want(self, 1, 1, {}, lease_purpose::own_process, cpus(1));
   CHECK(s.said() == lines{"start", "2: granted 7 L1 11", "2: reclaim L1"});
   s.give_back(ada, 1);
-  CHECK(s.said() == lines{"1: granted 1 L2 11"});
+  CHECK(s.said() == lines{"start"});  // What 11 has made for others is not to end with an actor.
+  s.join(12);
+  CHECK(s.said() == lines{"1: granted 1 L2 12"});
   CHECK(s.machine.available() == cpus(1));
   CHECK(s.machine.own_process_count() == 1);
   s.say(self, return_lease{s.id(2)});
-  CHECK(s.said() == lines{"end 11: its actor has ended"});
-  s.die(11, death_kind::ended);
+  CHECK(s.said() == lines{"12: leave? 1"});
   CHECK(s.machine.own_process_count() == 0);
+  CHECK(s.machine.available() == cpus(1));
+  s.leave(12, 1);
+  CHECK(s.said() == lines{"end 12: its actor has ended"});
+}
+
+TEST_CASE("an actor's own process is a fresh one", "[node][clause-22]") {
+  script s(four_cpus());
+  s.want(ada, 7, 1, cpus(1)).join(11);
+  s.want(ada, 7, 1, cpus(1)).want(ada, 7, 0, cpus(1)).join(12);  // 12 is idle, and has not served.
+  s.give_back(ada, 1);                                           // 11 is idle, and has.
+  s.said();
+  s.want(self, 1, 2, {}, lease_purpose::own_process).want(ada, 7, 1, cpus(1));
+  // Who needs no fresh one is not behind who waits for one.
+  CHECK(s.said() == lines{"1: granted 1 L2 12", "start", "2: granted 7 L3 11"});
+  s.want(ada, 7, 1, cpus(1));
+  CHECK(s.said() == lines{"start"});
+  s.join(13);
+  CHECK(s.said() == lines{"1: granted 1 L4 13"});
+  s.join(14);
+  CHECK(s.said() == lines{"2: granted 7 L5 14"});
+}
+
+TEST_CASE("a process whose actor has ended stays as long as it is needed, and serves nobody",
+          "[node][clause-22]") {
+  script s(one_cpu());
+  s.want(self, 1, 1, {}, lease_purpose::own_process).join(11).give_back(self, 1);
+  s.said();
+  s.leave(11, 1, true);
+  CHECK(s.said().empty());
+  CHECK(s.machine.next_timer() == 1000 * ms);
+  s.want(ada, 7, 1, cpus(1));
+  CHECK(s.said() == lines{"start"});
+  s.at(1000 * ms);
+  CHECK(s.said() == lines{"11: leave? 2"});
+  CHECK(s.machine.next_timer() == never);
+  s.leave(11, 2);
+  CHECK(s.said() == lines{"end 11: its actor has ended"});
 }
 
 TEST_CASE("actors that share processes are spread, then stacked", "[node][clause-22]") {
@@ -339,8 +377,66 @@ TEST_CASE("idle workers are ended, the youngest first, and some are kept", "[nod
   s.at(1009 * ms);
   CHECK(s.said().empty());
   s.at(1010 * ms);
+  CHECK(s.said() == lines{"13: leave? 1", "12: leave? 2"});
+  CHECK(s.machine.next_timer() == never);
+  s.leave(13, 1).leave(12, 2);
   CHECK(s.said() == lines{"end 13: it was idle", "end 12: it was idle"});
   CHECK(s.machine.next_timer() == never);
+}
+
+TEST_CASE("who is needed is asked again, and another may go instead", "[node]") {
+  node_options options = four_cpus();
+  options.prestart = 1;
+  script s(options);
+  s.machine.start(s.now);
+  s.join(11).want(ada, 7, 2, cpus(1)).join(12).give_back(ada, 1).give_back(ada, 2);
+  s.said();
+  s.at(1000 * ms);
+  CHECK(s.said() == lines{"12: leave? 1"});
+  s.leave(12, 1, true).at(1000 * ms);
+  CHECK(s.said() == lines{"11: leave? 2"});
+  s.leave(11, 2, true);
+  CHECK(s.machine.next_timer() == 2000 * ms);
+  s.at(2000 * ms);
+  CHECK(s.said() == lines{"12: leave? 3"});
+  s.leave(12, 3);
+  CHECK(s.said() == lines{"end 12: it was idle"});
+}
+
+TEST_CASE("a lease wins over the question whether to leave", "[node]") {
+  script s(one_cpu());
+  s.want(ada, 7, 1, cpus(1)).join(11).give_back(ada, 1).at(1000 * ms);
+  CHECK(s.said().back() == "11: leave? 1");
+  s.want(ada, 7, 1, cpus(1));
+  CHECK(s.said() == lines{"2: granted 7 L2 11"});
+  SECTION("while it works") {
+    s.leave(11, 1);
+    CHECK(s.said().empty());
+  }
+  SECTION("when it is idle again, and is asked again") {
+    s.give_back(ada, 2).at(2000 * ms);
+    CHECK(s.said() == lines{"11: leave? 2"});
+    s.leave(11, 1);  // Of the time before that lease.
+    CHECK(s.said().empty());
+    s.leave(11, 2);
+    CHECK(s.said() == lines{"end 11: it was idle"});
+  }
+  CHECK(s.machine.stray() == 0);
+  s.leave(11, 3).leave(11, 0).leave(2, 1);
+  CHECK(s.machine.stray() == 3);
+}
+
+TEST_CASE("who would be the last of those that are kept may leave no more", "[node]") {
+  node_options options = four_cpus();
+  options.prestart = 1;
+  script s(options);
+  s.machine.start(s.now);
+  s.join(11).want(ada, 7, 2, cpus(1)).join(12).give_back(ada, 1).give_back(ada, 2).at(1000 * ms);
+  s.want(ada, 7, 1, cpus(1));  // It gets 11, and only 12 is idle.
+  s.said();
+  s.leave(12, 1);
+  CHECK(s.said().empty());
+  CHECK(s.machine.process_count() == 2);
 }
 
 TEST_CASE("what makes no sense to a node is dropped and counted", "[node]") {
@@ -385,14 +481,15 @@ TEST_CASE("a worker's states change as the table says", "[node]") {
   constexpr std::optional<worker_state> no;
   struct row {
     worker_state from;
-    std::optional<worker_state> ready, lease, share, vacate, end;
+    std::optional<worker_state> ready, lease, share, vacate, retire, end;
   };
   const row table[] = {
-      {starting, idle, no, no, no, ending},
-      {idle, no, leased, shared, no, ending},
-      {leased, no, no, no, idle, ending},
-      {shared, no, no, shared, idle, ending},
-      {ending, ending, no, no, ending, no},
+      {starting, idle, no, no, no, no, ending},
+      {idle, no, leased, shared, no, no, ending},
+      {leased, no, no, no, idle, retired, ending},
+      {shared, no, no, shared, idle, no, ending},
+      {retired, no, no, no, no, no, ending},
+      {ending, ending, no, no, ending, no, no},
   };
   for (const row& one : table) {
     INFO(name_of(one.from));
@@ -400,6 +497,7 @@ TEST_CASE("a worker's states change as the table says", "[node]") {
     CHECK(next_state(one.from, worker_event::lease) == one.lease);
     CHECK(next_state(one.from, worker_event::share) == one.share);
     CHECK(next_state(one.from, worker_event::vacate) == one.vacate);
+    CHECK(next_state(one.from, worker_event::retire) == one.retire);
     CHECK(next_state(one.from, worker_event::end) == one.end);
   }
 }

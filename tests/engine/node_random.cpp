@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <random>
 #include <set>
@@ -97,6 +98,9 @@ class lease_world final : public node_host {
       check_sums();
     } else if (std::get_if<party_died>(&one) != nullptr) {
       ++told;
+    } else if (auto* asked = std::get_if<ask_to_leave>(&one)) {
+      claim(workers.count(to) != 0 && serves(to) == 0, "only who serves nobody is asked to leave");
+      asked_to_leave.emplace_back(to, asked->question);
     } else {
       claim(false, "an unexpected message");
     }
@@ -104,6 +108,7 @@ class lease_world final : public node_host {
   void start_worker() override { ++requested; }
   void end_worker(party who, death_kind, const std::string&) override {
     claim(workers.count(who) != 0 && !workers[who].ended, "a worker is ended once");
+    claim(!needed || serves(who) != 0, "who is needed and serves nobody is not ended");
     workers[who].ended = true;
     for (auto& [id, one] : leases) {
       if (one.worker == who) one.state = one.state == running ? ending : ending_lent;
@@ -130,6 +135,8 @@ class lease_world final : public node_host {
   struct worker {
     bool ready = false;
     bool ended = false;
+    bool used = false;
+    bool own = false;  ///< is or was an actor's
   };
   using wish = std::pair<party, std::uint64_t>;
 
@@ -160,6 +167,12 @@ class lease_world final : public node_host {
     if (--wanted[from] == 0) wanted.erase(from);
     const auto at = workers.find(one.worker);
     claim(at != workers.end() && at->second.ready && !at->second.ended, "a lent worker is ready");
+    if (at != workers.end()) {
+      const bool own = kind(one.lease_class).purpose == lease_purpose::own_process;
+      claim(!at->second.own && !(own && at->second.used), "an actor's own process is its alone");
+      at->second.used = true;
+      at->second.own = own;
+    }
     int others = 0;
     bool exclusive = kind(one.lease_class).purpose != lease_purpose::shared_process;
     for (const auto& [id, other] : leases) {
@@ -172,6 +185,21 @@ class lease_world final : public node_host {
     check_sums();
   }
 
+  std::size_t serves(party worker) const {
+    return static_cast<std::size_t>(
+        std::count_if(leases.begin(), leases.end(),
+                      [&](const auto& one) { return one.second.worker == worker; }));
+  }
+  /// Not always at once, so that leases come between.
+  void answer_one() {
+    if (asked_to_leave.empty()) return;
+    const auto [who, question] = asked_to_leave.front();
+    asked_to_leave.pop_front();
+    if (alive.count(who) == 0) return;
+    needed = random.one_in(3);
+    say(who, leave_answer{question, needed});
+    needed = false;
+  }
   static bool is_lent(const lease& one) {
     return one.state != running && one.state != ending;
   }
@@ -246,7 +274,7 @@ class lease_world final : public node_host {
   }
   void give_back(lease_id id) {
     const lease one = leases.at(id);
-    if (one.state == running && purpose(one) != lease_purpose::own_process) leases.erase(id);
+    if (one.state == running) leases.erase(id);
     say(one.holder, return_lease{id});
   }
 
@@ -306,7 +334,7 @@ class lease_world final : public node_host {
       }
       if (random.one_in(2)) die(*any_of(alive, random));
     } else if (what < 96) {
-      add_driver();
+      random.one_in(2) ? add_driver() : answer_one();
     } else if (what < 97) {
       say(random.one_in(2) ? party{9999} : *any_of(alive, random),
           return_lease{lease_id{random.below(1u << 26)}});
@@ -360,6 +388,10 @@ class lease_world final : public node_host {
     claim(machine.available() == machine.total(), "everything comes back");
     claim(machine.lease_count() == 0, "no lease is left");
     pass(10'000 * ms);
+    for (int round = 0; round < 50; ++round) {
+      while (!asked_to_leave.empty()) answer_one();
+      pass(2'000 * ms);
+    }
     for (const party who : std::vector<party>(alive.begin(), alive.end())) {
       if (workers.count(who) != 0 && workers[who].ended) die(who);
     }
@@ -371,6 +403,8 @@ class lease_world final : public node_host {
   std::uint64_t next_party = 2;
   std::size_t requested = 0;
   std::size_t told = 0;
+  bool needed = false;  ///< while a worker says that it is
+  std::deque<std::pair<party, std::uint64_t>> asked_to_leave;
   std::set<party> alive;
   std::map<party, worker> workers;
   std::map<lease_id, lease> leases;

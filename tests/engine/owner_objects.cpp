@@ -159,7 +159,9 @@ TEST_CASE("owner: a borrowed object is settled by its owner alone", "[engine][ow
   CHECK(at.work.result(theirs)->value == value(3).value);
   at.cancel(1);
   CHECK(at.drop(theirs) == words{"B <- unborrow B5"});
-  CHECK(at.is_stray(b, engine::settled{theirs, value(4)}));
+  const std::uint64_t before = at.work.stray();
+  CHECK(at.tell(b, engine::settled{theirs, value(4)}).empty());  // It has crossed that.
+  CHECK(at.work.stray() == before);
 }
 
 TEST_CASE("owner: an owner's death fails what it has not settled", "[engine][owner][clause-54]") {
@@ -190,6 +192,52 @@ TEST_CASE("owner: whoever holds a reference hears of its owner's death, though n
   CHECK(at.work.result(theirs)->why->code == error_code::owner_died);
   CHECK(at.drop(theirs).empty());
   CHECK(at.empty());
+}
+
+TEST_CASE("owner: it may leave when nobody counts on it, if the directory has no word against it",
+          "[engine][owner]") {
+  desk at;
+  const auto asked = [&] { return at.tell(node, ask_to_leave{4}); };
+  const words no{"N <- needed 4"}, nobody{"D <- leave? 4"};
+  SECTION("what it has alone is nobody's") {
+    at.put();
+    at.pending();
+  }
+  SECTION("a task is not over") {
+    at.submit();
+    CHECK(asked() == no);
+    at.cancel(1);
+  }
+  SECTION("its object is borrowed") {
+    const object_key one = at.put();
+    at.tell(b, borrow{one});
+    at.drop(one);
+    CHECK(asked() == no);
+    at.tell(b, unborrow{one});
+  }
+  SECTION("somebody may still fulfil its promise") {
+    const object_key one = at.note(at.work.make_promise());
+    at.tell(b, borrow{promise_key(one)});
+    CHECK(asked() == no);
+    at.tell(b, unborrow{promise_key(one)});
+  }
+  SECTION("a reference is on its way, its own or another's") {
+    hand_over(at);
+    const object_key one = GENERATE(0, 1) == 0 ? theirs : at.put();
+    at.after([&] { at.work.refs().sending(w, one); });
+    CHECK(asked() == no);
+    at.tell(w, handed_over{one, 1});
+  }
+  SECTION("who borrows it is dead") {
+    at.tell(b, borrow{at.put()});
+    CHECK(asked() == no);
+    at.died(b);
+  }
+  CHECK(asked() == nobody);
+  CHECK(at.tell(directory, leave_answer{4, false}) == words{"N <- may leave 4"});
+  CHECK(at.tell(directory, leave_answer{4, true}) == no);
+  CHECK(at.is_stray(b, ask_to_leave{4}));
+  CHECK(at.is_stray(b, leave_answer{4, false}));
 }
 
 TEST_CASE("owner: a reference that comes too late is lost", "[engine][owner]") {
@@ -285,7 +333,6 @@ TEST_CASE("owner: what makes no sense changes nothing", "[engine][owner]") {
   CHECK(at.is_stray(node, lease_granted{1, lease_id{1}, w}));
   CHECK(at.is_stray(node, lease_refused{77, {}}));
   CHECK(at.is_stray(w, reclaim_lease{lease_id{1}}));
-  CHECK(at.is_stray(node, reclaim_lease{lease_id{8}}));
   CHECK(at.is_stray(w, party_died{{.who = v}}));
   CHECK(at.is_stray(node, party_died{{.who = self}}));
   CHECK(at.is_stray(w, actor_registered{}));

@@ -162,6 +162,12 @@ class written_host final : public owner_host {
     if (const auto* one = std::get_if<handed_over>(&any)) {
       return "handed over " + name_of(one->object);
     }
+    if (const auto* one = std::get_if<ask_to_leave>(&any)) {
+      return "leave? " + std::to_string(one->question);
+    }
+    if (const auto* one = std::get_if<leave_answer>(&any)) {
+      return (one->needed ? "needed " : "may leave ") + std::to_string(one->question);
+    }
     if (const auto* one = std::get_if<free_object>(&any)) return "free " + name_of(one->object);
     return "message " + std::to_string(any.index());
   }

@@ -4,6 +4,7 @@
 
 #include "mobula/testing/simulation.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -51,8 +52,25 @@ bool finds_owner_dead(const std::vector<mobula::future<int>>& of) {
 }
 int calls_begun = 0;
 
+// A process's number, and a future that it answers for.
+struct loan {
+  std::size_t worker = 0;
+  mobula::future<int> of;
+};
+loan lends_ready() {
+  loan made{*testing::this_worker(), mobula::async<takes>({.cpus = 0}, 1ms)};
+  mobula::get(made.of);
+  return made;
+}
+
+bool lives(std::size_t worker) {
+  const std::vector<std::size_t> all = testing::workers();
+  return std::find(all.begin(), all.end(), worker) != all.end();
+}
+
 class keeper {
  public:
+  loan lend() { return lends_ready(); }
   int keep(int value) { return value_ += value; }
   int count(std::chrono::milliseconds time) {
     ++calls_begun;
@@ -190,6 +208,46 @@ TEST_CASE("a worker that starts later learns of a death that concerns it",
     // All, its owner among them: who is asked next was not there when they died.
     for (const std::size_t one : testing::workers()) REQUIRE(testing::kill_worker(one));
     REQUIRE(mobula::get(mobula::async<finds_owner_dead>(std::vector{inner}), 1min));
+  });
+}
+
+TEST_CASE("an idle worker goes when nobody needs what it has made", "[kit][clause-52][clause-54]") {
+  mobula::runtime_options options;
+  options.cpus = 1;  // so many idle ones are kept
+  testing::simulate(options, [] {
+    std::vector<mobula::future<loan>> all;
+    for (int i = 0; i < 4; ++i) all.push_back(mobula::async<lends_ready>({.cpus = 0}));
+    std::vector<loan> loans;
+    for (mobula::future<loan>& one : all) loans.push_back(mobula::get(one));
+    all.clear();
+    mobula::sleep_for(10s);
+    std::vector<std::size_t> lenders;
+    for (const loan& one : loans) {
+      REQUIRE(lives(one.worker));
+      lenders.push_back(one.worker);
+    }
+    std::sort(lenders.begin(), lenders.end());
+    REQUIRE(std::unique(lenders.begin(), lenders.end()) - lenders.begin() > 1);
+    loans.clear();
+    mobula::sleep_for(10s);
+    REQUIRE(testing::workers().size() == 1);
+  });
+}
+
+TEST_CASE("an actor's own process goes when nobody needs what its calls have made",
+          "[kit][clause-22][clause-52][clause-54]") {
+  testing::simulate([] {
+    auto kept = mobula::spawn<keeper>({.isolation = mobula::isolation::process});
+    auto answer = kept.call<&keeper::lend>();
+    loan made = mobula::get(answer);
+    answer = {};
+    kept = {};
+    mobula::sleep_for(10s);
+    REQUIRE(lives(made.worker));
+    const std::size_t worker = made.worker;
+    made = {};
+    mobula::sleep_for(10s);
+    REQUIRE_FALSE(lives(worker));
   });
 }
 

@@ -232,6 +232,19 @@ struct end_worker {
   friend bool operator==(const end_worker&, const end_worker&) = default;
 };
 
+/// From the node to a worker that serves nobody: does anybody need what you have made? The worker
+/// asks its directory the same, for the actors that it has made end with it. Answered by
+/// `leave_answer`.
+struct ask_to_leave {
+  std::uint64_t question = 0;  ///< the node's own number for it, from 1
+  friend bool operator==(const ask_to_leave&, const ask_to_leave&) = default;
+};
+struct leave_answer {
+  std::uint64_t question = 0;
+  bool needed = false;
+  friend bool operator==(const leave_answer&, const leave_answer&) = default;
+};
+
 // --- Tasks: owner and worker ---------------------------------------------------------------------
 
 /// Runs on the receiver when all that was pushed before on this lease has ended; calls of an actor
@@ -476,6 +489,6 @@ using message = std::variant<
     register_actor, actor_registered, actor_arguments, find_actor, watch_actor, actor_changed,
     kill_actor, make_actor, actor_made, end_actor, actor_ended,
     create_object, object_created, publish_object, pin_object, object_pinned, unpin_object,
-    free_object, object_lost>;
+    free_object, object_lost, ask_to_leave, leave_answer>;
 
 }  // namespace mobula::engine

@@ -113,6 +113,10 @@ template <>
 inline constexpr auto layout_of<party_died> = fields_of("party_died", "what");
 template <>
 inline constexpr auto layout_of<end_worker> = fields_of("end_worker", "worker", "why");
+template <>
+inline constexpr auto layout_of<ask_to_leave> = fields_of("ask_to_leave", "question");
+template <>
+inline constexpr auto layout_of<leave_answer> = fields_of("leave_answer", "question", "needed");
 
 // --- Tasks ---------------------------------------------------------------------------------------
 

@@ -250,9 +250,11 @@ class simulation_host final : public detail::backend, public process_maker {
     what.running = one.running_calls();
     one.kill_process();
     world_.cut_links_of(one);
-    world_.events().after(world_.delay(1'000, 300'000),
-                          {event_kind::death, one.self().value(), 0, node_->self()},
-                          [this, what] { node_->saw_death(what); });
+    // What it had sent to the node is received first: perhaps it has published what it answered.
+    const instant seen = world_.all_arrived(one.self(), node_->self());
+    world_.events().at(seen + world_.delay(1'000, 300'000),
+                       {event_kind::death, one.self().value(), 0, node_->self()},
+                       [this, what] { node_->saw_death(what); });
   }
   const fault_plan& plan() const noexcept { return plan_; }
   /// A line of a script, now. On the simulation's thread.
@@ -317,8 +319,6 @@ class simulation_host final : public detail::backend, public process_maker {
     made.self = shared_.node_party;
     made.total = resource_vector(shared_.node.total);
     made.store_bytes = shared_.options.store_memory.value_or(shared_.node.total.memory * 3 / 10);
-    // A worker may own what others refer to, and its node can't know: none is ended for being idle.
-    made.idle_worker_time = std::chrono::nanoseconds(std::chrono::hours(24 * 365)).count();
     made.prestart = static_cast<unsigned>(std::min(64.0, shared_.node.total.cpus));
     return made;
   }

@@ -131,6 +131,11 @@ class world {
       });
     }
   }
+  /// When all that has left for there has arrived; now, where it has.
+  [[nodiscard]] instant all_arrived(party from, party to) const {
+    const auto last = latest_.find({from, to});
+    return last == latest_.end() ? now() : std::max(now(), last->second);
+  }
   /// A process is dead: all others learn that when what was on its way to them is there. Those that
   /// have no link to it too, for one may be about to make it: a lease of the dead is on its way.
   /// Who starts later learns it when what it sends there finds nobody.
@@ -249,9 +254,7 @@ class world {
   void cut_link(party dead, party_base& from) {
     const party peer = from.self();
     if (!cut_.insert({dead, peer}).second) return;
-    const auto last = latest_.find({dead, peer});
-    const instant after = last == latest_.end() ? now() : std::max(now(), last->second);
-    events_.at(after + delay(1'000, 100'000),
+    events_.at(all_arrived(dead, peer) + delay(1'000, 100'000),
                {event_kind::cut, dead.value(), peer.value(), peer}, [this, dead, peer] {
                  if (party_base* const there = find(peer)) there->peer_gone(dead);
                  latest_.erase({dead, peer});

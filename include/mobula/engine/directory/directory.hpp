@@ -30,7 +30,7 @@ inline constexpr bool is_for_directory =
     std::is_same_v<Message, actor_ended> || std::is_same_v<Message, borrow> ||
     std::is_same_v<Message, borrowed> || std::is_same_v<Message, gone> ||
     std::is_same_v<Message, handed_over> || std::is_same_v<Message, unborrow> ||
-    std::is_same_v<Message, party_died>;
+    std::is_same_v<Message, party_died> || std::is_same_v<Message, ask_to_leave>;
 
 /// The rules are in docs/ENGINE.md, "Actors"; `phase.hpp` has the states of one, `lives.hpp` what
 /// happens between them. This part reads what others say and refuses what makes no sense. It has
@@ -173,6 +173,10 @@ class directory : private references_host {
   void receive(party from, unborrow&& said, instant) {
     if (const std::uint32_t index = lives_.find(said.object)) lives_.unwatch(index, from);
     references_.receive(from, said);
+  }
+  void receive(party from, ask_to_leave&& said, instant) {
+    if (references_.is_dead(from)) return stray();
+    send(from, leave_answer{said.question, lives_.needs(from)});
   }
   void receive(party from, party_died&& said, instant now) {
     if (from != options_.node) return stray();

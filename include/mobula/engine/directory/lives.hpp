@@ -54,6 +54,15 @@ class actor_lives {
     return records_[index].worker == from && records_[index].life_begun == life ? index : 0;
   }
 
+  /// An actor would end with that party that it has made. O(what it has to do with).
+  bool needs(party creator) const {
+    for (std::uint32_t i = ties_.first_of(creator); i != 0; i = ties_[i].party_after) {
+      const actor_record& one = records_[ties_[i].entry];
+      if (ties_[i].made && !one.made.detached && one.phase != actor_phase::dead) return true;
+    }
+    return false;
+  }
+
   /// The key is adopted, and `by` is a borrower of it; the name is free.
   std::uint32_t add(party by, register_actor&& made) {
     const std::uint32_t index = make_record(made.actor);

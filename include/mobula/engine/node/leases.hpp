@@ -19,6 +19,7 @@
 #include "mobula/engine/node/options.hpp"
 #include "mobula/engine/node/reclaim.hpp"
 #include "mobula/engine/node/records.hpp"
+#include "mobula/engine/node/shared_places.hpp"
 #include "mobula/engine/node/wish_book.hpp"
 #include "mobula/engine/node/workers.hpp"
 
@@ -79,11 +80,14 @@ class leases {
     worker_record& worker = *lease->worker;
     if (lease->state != lease_state::running) {
       end(worker, death_kind::ended, "its lease was returned while its body waited");
-    } else if (lease->wish->purpose == lease_purpose::own_process) {
-      end(worker, death_kind::ended, "its actor has ended");
-    } else {
-      release(*lease);
-      if (worker.leases.empty()) vacate(worker, now);
+      return true;
+    }
+    const bool was_own = lease->wish->purpose == lease_purpose::own_process;
+    release(*lease);
+    if (was_own) {
+      workers_.retire(worker, now);
+    } else if (worker.leases.empty()) {
+      vacate(worker, now);
     }
     return true;
   }
@@ -136,6 +140,9 @@ class leases {
     if (one.state != worker_state::starting && one.state != worker_state::ending) return false;
     workers_.ready(one, now);
     return true;
+  }
+  bool may_leave(worker_record& one, const leave_answer& what, instant now) {
+    return workers_.answered(one, what, now);
   }
   void start_failed(const std::string& why, instant now) {
     if (workers_.failed_to_start(now)) refuse_unserved(why);
@@ -193,7 +200,9 @@ class leases {
     serve_all();
     std::size_t usable = 0;
     workers_.least_shared(usable);
-    workers_.start(unserved_.size() + (unserved_shared_.empty() ? 0 : more_shared(usable)), now);
+    workers_.start(unserved_.size() + unserved_own_.size() +
+                       (unserved_shared_.empty() ? 0 : places().lacking(usable)),
+                   now);
     reclaimer_.look(ledger_, resuming_, queue_, tasks_, free_slots(), now);
   }
 
@@ -288,7 +297,7 @@ class leases {
   }
   /// No worker can be started: those who wait for one don't get it.
   void refuse_unserved(const std::string& why) {
-    for (waiting_chain* queue : {&unserved_, &unserved_shared_}) {
+    for (waiting_chain* queue : {&unserved_, &unserved_own_, &unserved_shared_}) {
       while (lease_record* lease = queue->front()) {
         wish_record& wish = *lease->wish;
         const party to = wish.requester;
@@ -366,7 +375,8 @@ class leases {
   }
 
   waiting_chain& unserved_of(const wish_record& wish) noexcept {
-    return wish.purpose == lease_purpose::shared_process ? unserved_shared_ : unserved_;
+    if (wish.purpose == lease_purpose::shared_process) return unserved_shared_;
+    return wish.purpose == lease_purpose::own_process ? unserved_own_ : unserved_;
   }
 
   void serve(lease_record& lease, worker_record& worker) {
@@ -392,11 +402,19 @@ class leases {
       if (lease_record* const place = unserved_shared_.front()) {
         std::size_t usable = 0;
         worker_record* const least = workers_.least_shared(usable);
-        if (least != nullptr && least->leases.size() < actors_each()) {
+        if (least != nullptr && least->leases.size() < places().actors_each()) {
           serve(*place, *least);
           continue;
         }
-        if (more_shared(usable) != 0 && (next == nullptr || place->id < next->id)) next = place;
+        const bool more = places().lacking(usable) != 0;
+        if (more && (next == nullptr || place->id < next->id)) next = place;
+      }
+      if (lease_record* const own = unserved_own_.front()) {
+        worker_record* const fresh = workers_.fresh_idle();
+        if (fresh != nullptr && (next == nullptr || own->id < next->id)) {
+          serve(*own, *fresh);
+          continue;
+        }
       }
       worker_record* const worker = workers_.any_idle();
       if (next == nullptr || worker == nullptr) return;
@@ -404,26 +422,8 @@ class leases {
     }
   }
 
-  /// Processes that the actors which share some are spread over.
-  std::size_t shared_wanted() const noexcept {
-    const std::size_t spread =
-        options_.shared_workers != 0 ? options_.shared_workers : options_.workers_max;
-    const std::size_t full = options_.shared_actors_max;
-    return std::max(std::min(spread, shared_leases_), (shared_leases_ + full - 1) / full);
-  }
-  std::size_t more_shared(std::size_t usable) const noexcept {
-    const std::size_t wanted = shared_wanted();
-    return wanted > usable ? wanted - usable : 0;
-  }
-  std::size_t actors_each() const noexcept {
-    const std::size_t wanted = std::max<std::size_t>(1, shared_wanted());
-    return (shared_leases_ + wanted - 1) / wanted;
-  }
+  shared_places places() const noexcept { return {options_, shared_leases_}; }
 
-  static bool counts_as_held(lease_state state) noexcept {
-    return state == lease_state::unserved || state == lease_state::running ||
-           state == lease_state::resuming;
-  }
   void set_state(lease_record& lease, lease_state to) {
     wish_record& wish = *lease.wish;
     if (counts_as_held(lease.state)) --wish.holding;
@@ -484,7 +484,8 @@ class leases {
   workers workers_;
   reclaimer reclaimer_;
   reclaimer::task_chain tasks_;
-  waiting_chain unserved_;         ///< that need a worker of their own
+  waiting_chain unserved_;         ///< that need a worker for tasks
+  waiting_chain unserved_own_;     ///< that need a fresh one, for an actor's own process
   waiting_chain unserved_shared_;  ///< that need a place
   waiting_chain resuming_;
   std::int64_t active_tasks_ = 0;  ///< leases of tasks that have not lent their CPUs

@@ -33,7 +33,7 @@ inline constexpr bool is_for_node =
     std::is_same_v<Message, body_unblocked> || std::is_same_v<Message, end_worker> ||
     std::is_same_v<Message, create_object> || std::is_same_v<Message, publish_object> ||
     std::is_same_v<Message, pin_object> || std::is_same_v<Message, unpin_object> ||
-    std::is_same_v<Message, free_object>;
+    std::is_same_v<Message, free_object> || std::is_same_v<Message, leave_answer>;
 
 /// Rules: docs/ENGINE.md, "Node". A party is known from `party_joined` to `party_gone`; the node's
 /// own is known always, for the directory beside it asks for leases too. A message of anybody else,
@@ -121,6 +121,10 @@ class node {
     after_lease(record_of(from) != nullptr && worker != nullptr &&
                     leases_.end_for(from, *worker, one.why),
                 now);
+  }
+  void receive(party from, leave_answer&& one, instant now) {
+    worker_record* const worker = worker_of(from);
+    after_lease(worker != nullptr && leases_.may_leave(*worker, one, now), now);
   }
   void receive(party from, create_object&& one, instant now) {
     count(store_.create(from, one, now));

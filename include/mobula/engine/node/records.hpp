@@ -25,35 +25,38 @@ enum class worker_state : std::uint8_t {
   idle = 1,
   leased = 2,  ///< to one holder: for tasks, or for an actor of its own
   shared = 3,  ///< by actors
-  ending = 4   ///< to be killed; what it served is held until it is dead
+  retired = 4,  ///< it was an actor's own, and serves nobody any more
+  ending = 5   ///< to be killed; what it served is held until it is dead
 };
 enum class worker_event : std::uint8_t {
   ready = 0,   ///< its first word
   lease = 1,
   share = 2,   ///< one more actor
   vacate = 3,  ///< the last of its leases is given back
-  end = 4      ///< the host is asked to kill it
+  retire = 4,  ///< the same, of an actor's own process
+  end = 5      ///< the host is asked to kill it
 };
-inline constexpr std::size_t worker_states = 5;
-inline constexpr std::size_t worker_events = 5;
+inline constexpr std::size_t worker_states = 6;
+inline constexpr std::size_t worker_events = 6;
 
 /// What comes of an event; nothing where it is illegal. A death is legal in each state.
 constexpr std::optional<worker_state> next_state(worker_state from, worker_event what) {
   using enum worker_state;
   constexpr std::optional<worker_state> no;
   constexpr std::array<std::array<std::optional<worker_state>, worker_events>, worker_states> table{
-      {//               ready   lease   share   vacate  end
-       /* starting */ {{idle, no, no, no, ending}},
-       /* idle     */ {{no, leased, shared, no, ending}},
-       /* leased   */ {{no, no, no, idle, ending}},
-       /* shared   */ {{no, no, shared, idle, ending}},
-       /* ending   */ {{ending, no, no, ending, no}}}};
+      {//               ready   lease   share   vacate  retire   end
+       /* starting */ {{idle, no, no, no, no, ending}},
+       /* idle     */ {{no, leased, shared, no, no, ending}},
+       /* leased   */ {{no, no, no, idle, retired, ending}},
+       /* shared   */ {{no, no, shared, idle, no, ending}},
+       /* retired  */ {{no, no, no, no, no, ending}},
+       /* ending   */ {{ending, no, no, ending, no, no}}}};
   return table[static_cast<std::size_t>(from)][static_cast<std::size_t>(what)];
 }
 
 constexpr std::string_view name_of(worker_state state) {
-  constexpr std::array<std::string_view, worker_states> names{"starting", "idle", "leased",
-                                                              "shared", "ending"};
+  constexpr std::array<std::string_view, worker_states> names{
+      "starting", "idle", "leased", "shared", "retired", "ending"};
   return names[static_cast<std::size_t>(state)];
 }
 
@@ -71,6 +74,12 @@ enum class lease_state : std::uint8_t {
   resuming = 3,  ///< it waits for its CPUs
   ending = 4     ///< its worker is being killed, or has been given back to be
 };
+
+/// Its class has it, in the measure of fairness.
+constexpr bool counts_as_held(lease_state state) noexcept {
+  return state == lease_state::unserved || state == lease_state::running ||
+         state == lease_state::resuming;
+}
 
 struct lease_record {
   std::uint32_t slot = 0;
@@ -135,6 +144,8 @@ struct worker_record {
   std::uint64_t number = 0;  ///< in the order of joining
   worker_state state = worker_state::starting;
   instant idle_since = 0;
+  bool used = false;           ///< it has served somebody
+  std::uint64_t question = 0;  ///< whether it may leave, and is not answered yet; 0: none
   bool holder_died = false;  ///< of one of the actors in it: not to be used again
   chain<lease_record, &lease_record::of_worker> leases;
   chain_link<worker_record> of_state;  ///< of idle or of shared ones

@@ -161,9 +161,10 @@ class task_leases {
     forget_if_done(home);
     return true;
   }
-  bool reclaim(const reclaim_lease& what) {
+  /// One that is unknown here is on its way back already.
+  void reclaim(const reclaim_lease& what) {
     const auto at = lease_by_id_.find(what.lease.value());
-    if (at == lease_by_id_.end()) return false;
+    if (at == lease_by_id_.end()) return;
     const slot which = at->second;
     leases_[which].reclaimed = true;
     count(leases_[which]);
@@ -172,7 +173,6 @@ class task_leases {
       give_back(which);
       pump(home);
     }
-    return true;
   }
   bool returned(party from, const tasks_returned& what, instant now) {
     const auto at = lease_by_id_.find(what.lease.value());

@@ -243,7 +243,9 @@ class owner final : private references_host {
     return from == options_.node && tasks_.refused(what);
   }
   bool handle(party from, reclaim_lease&& what, instant) {
-    return from == options_.node && tasks_.reclaim(what);
+    if (from != options_.node) return false;
+    tasks_.reclaim(what);
+    return true;
   }
   bool handle(party from, party_died&& what, instant) {
     if (from != options_.node || what.what.who == self()) return false;
@@ -263,10 +265,28 @@ class owner final : private references_host {
     });
   }
 
+  bool handle(party from, ask_to_leave&& what, instant) {
+    if (from != options_.node) return false;
+    if (tasks_.size() != 0 || references_.lends()) {
+      host_.send(options_.node, leave_answer{what.question, true});
+    } else {
+      tasks_.give_back_idle();  // first: a worker that it holds would end with it
+      host_.send(options_.directory, std::move(what));
+    }
+    return true;
+  }
+
   // --- The directory's messages ------------------------------------------------------------------
 
   bool handle(party from, actor_changed&& what, instant) {
     return from == options_.directory && tasks_.actor_changed(what);
+  }
+  /// Of the node's question. Without a lease nothing has changed here meanwhile, and with one the
+  /// answer is nothing.
+  bool handle(party from, leave_answer&& what, instant) {
+    if (from != options_.directory) return false;
+    host_.send(options_.node, std::move(what));
+    return true;
   }
   bool handle(party from, actor_registered&& what, instant) {
     if (from != options_.directory) return false;
@@ -283,7 +303,8 @@ class owner final : private references_host {
       objects_.drop(what.result.refs);
       return false;
     }
-    return objects_.decide(what.object, std::move(what.result));
+    const bool held = references_.holds(what.object);  // else it crossed `unborrow`
+    return objects_.decide(what.object, std::move(what.result)) || !held;
   }
   bool handle(party from, engine::fulfil&& what, instant) {
     for (const object_key& key : what.result.refs) references_.arrived(from, key);

@@ -144,7 +144,7 @@ class submissions {
     for (const slot task : over) end(task, objects::failed(why));
     return true;
   }
-  bool reclaim(const reclaim_lease& what) { return leases_.reclaim(what); }
+  void reclaim(const reclaim_lease& what) { leases_.reclaim(what); }
   [[nodiscard]] bool has_lease_of(party worker) { return leases_.has_lease_of(worker); }
 
   bool actor_changed(const engine::actor_changed& what) {
