@@ -303,8 +303,9 @@ class owner final : private references_host {
       objects_.drop(what.result.refs);
       return false;
     }
-    const bool held = references_.holds(what.object);  // else it crossed `unborrow`
-    return objects_.decide(what.object, std::move(what.result)) || !held;
+    // Where it decides nothing, it has crossed an `unborrow` or a cancel, and makes sense still.
+    objects_.decide(what.object, std::move(what.result));
+    return true;
   }
   bool handle(party from, engine::fulfil&& what, instant) {
     for (const object_key& key : what.result.refs) references_.arrived(from, key);
