@@ -529,6 +529,23 @@ TEST_CASE("names are given to one of all that race", "[engine][directory][clause
   CHECK(s.all.stray_count() == 0);
 }
 
+TEST_CASE("who was refused a name lets go of the actor that never was",
+          "[engine][directory][clause-27]") {
+  stage s;
+  const object_key first{self, (driver.value() << 40) | 1}, second{self, (driver.value() << 40) | 2};
+  register_actor made = named(s.registration_of(1), "counter");
+  made.actor = first;
+  s.say(driver, made);
+  CHECK(s.next<actor_registered>(driver).how == registration::made);
+  made.actor = second;
+  s.say(driver, made);
+  CHECK(s.next<actor_registered>(driver).how == registration::taken);
+  s.say(driver, unborrow{second});
+  CHECK(s.all.stray_count() == 0);
+  s.say(other, unborrow{second});
+  CHECK(s.all.stray_count() == 1);
+}
+
 TEST_CASE("what comes before an actor is registered waits for it", "[engine][directory]") {
   stage s;
   const object_key actor{self, (driver.value() << 40) + 1};

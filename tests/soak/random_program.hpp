@@ -33,9 +33,8 @@ inline constexpr std::chrono::seconds patience{600};
 /// made of, counts too.
 class random_program {
  public:
-  random_program(std::uint64_t seed, const mobula::fault_plan& faults, bool with_nested = true)
+  random_program(std::uint64_t seed, const mobula::fault_plan& faults)
       : random_(seed),
-        with_nested_(with_nested),
         crashes_(faults.worker_crashes > 0),
         disk_(faults.disk_full > 0 || faults.disk_errors > 0 || faults.store_full > 0) {
     add({.value = 1, .result = mobula::put(number{1})});
@@ -198,7 +197,6 @@ class random_program {
         return add(std::move(made));
       }
       case 8: {
-        if (!with_nested_) return;
         made.nested = true;
         made.value = x + 2;
         const work_number outer = made.work;
@@ -481,7 +479,6 @@ class random_program {
   }
 
   std::mt19937_64 random_;
-  const bool with_nested_;
   const bool crashes_;
   const bool disk_;
   bool disturbed_ = false;

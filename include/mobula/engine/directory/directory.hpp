@@ -172,7 +172,9 @@ class directory : private references_host {
   void receive(party from, handed_over&& said, instant) { references_.receive(from, said); }
   void receive(party from, unborrow&& said, instant) {
     if (const std::uint32_t index = lives_.find(said.object)) lives_.unwatch(index, from);
-    references_.receive(from, said);
+    const bool refused = !references_.holds(said.object) && said.object.owner == options_.self &&
+                         early_messages::is_registrant(from, said.object.number);
+    if (!refused) references_.receive(from, said);  // else its name was taken, and it lets go
   }
   void receive(party from, ask_to_leave&& said, instant) {
     if (references_.is_dead(from)) return stray();

@@ -26,6 +26,10 @@ class early_messages {
     const auto known = registrants_.find(by);
     return known == registrants_.end() || (!known->second.dead && number > known->second.last);
   }
+  /// The party has the number of its own range to give.
+  static bool is_registrant(party who, std::uint64_t number) noexcept {
+    return number >> counter_bits == (who.value() & registrant_mask);
+  }
   void keep(std::uint64_t number, party from, message&& said) {
     registrants_[number >> counter_bits].early.push_back({number, from, std::move(said)});
   }
