@@ -21,6 +21,7 @@ using caller_number = std::int64_t;
 /// Judges, as it is told:
 ///  - an attempt begins at most once, and there are no more than were asked for;
 ///  - what was seen to have a result never begins again;
+///  - what is to run after something else begins when that has ended;
 ///  - in each life of an actor that runs one call at a time, it does, and the calls of one caller
 ///    begin in the order in which they were made (calls that overlap begin in that order too, but
 ///    on threads of their own, which come to say so in any);
@@ -44,13 +45,13 @@ class history {
 
   /// `retries`: further attempts; -1 without end.
   work_number make_work(int retries) {
-    works_.push_back({retries, {}, false});
+    works_.push_back({retries, {}, false, false});
     return static_cast<work_number>(works_.size()) - 1;
   }
   caller_number make_caller() { return ++callers_; }
-  void begins(work_number number, int attempt) {
+  void begins(work_number number, int attempt, bool is_call = false) {
     work& one = works_[static_cast<std::size_t>(number)];
-    if (!one.attempts.insert(attempt).second) {
+    if (!one.attempts.insert(attempt).second && !(is_call && calls_may_repeat_)) {
       wrong(text(number, attempt) + " began twice");
     }
     if (one.retries >= 0 && attempt > one.retries + 1) {
@@ -62,8 +63,22 @@ class history {
   void seen(work_number number) {
     if (number >= 0) works_[static_cast<std::size_t>(number)].seen = true;
   }
-  bool has_begun(work_number number) const {
-    return !works_[static_cast<std::size_t>(number)].attempts.empty();
+  /// A body of it has returned.
+  void ends(work_number number) { works_[static_cast<std::size_t>(number)].ended = true; }
+  /// `after` begins. `before` is none where it is negative.
+  void has_ended_before(work_number before, work_number after) {
+    if (before < 0 || works_[static_cast<std::size_t>(before)].ended) return;
+    wrong("work " + std::to_string(after) + " began before work " + std::to_string(before) +
+          " had ended");
+  }
+
+  /// A call that has ended, and whose answer dies with its worker, should cost an attempt, and is
+  /// run again as the same one: the death names the calls that ran, and this one ran no more.
+  void explain_repeated_calls() { calls_may_repeat_ = true; }
+  /// Deaths and disks explain that an object is lost to somebody who holds it.
+  void explain_losses() { losses_explained_ = true; }
+  void lost(const std::string& what) {
+    if (!losses_explained_) wrong(what + " is lost, and nobody died");
   }
 
   // --- CPUs --------------------------------------------------------------------------------------
@@ -143,6 +158,7 @@ class history {
     int retries;
     std::set<int> attempts;
     bool seen;
+    bool ended;
   };
   struct actor_record {
     int restarts;
@@ -158,6 +174,8 @@ class history {
   std::vector<std::string> wrongs_;
   caller_number callers_ = 0;
   int lives_ = 0;
+  bool losses_explained_ = false;
+  bool calls_may_repeat_ = false;
   std::int64_t cpus_ = 0;
   std::int64_t cpus_most_ = -1;
 };

@@ -15,15 +15,12 @@
 #include "mobula/testing/simulation.hpp"
 
 #include "soak/bodies.hpp"
+#include "soak/model.hpp"
 #include "soak/history.hpp"
 
 namespace soak {
 
 using namespace std::chrono_literals;
-
-/// What the model allows a future to fail with, as a set of `error_code`s.
-using codes = std::uint64_t;
-constexpr codes code(mobula::error_code one) { return codes{1} << static_cast<unsigned>(one); }
 
 /// No wait of a program that works takes so long, in virtual time.
 inline constexpr std::chrono::seconds patience{600};
@@ -35,13 +32,13 @@ class random_program {
  public:
   random_program(std::uint64_t seed, const mobula::fault_plan& faults)
       : random_(seed),
+        gentle_(seed / 4 % 3 == 0),
         crashes_(faults.worker_crashes > 0),
         disk_(faults.disk_full > 0 || faults.disk_errors > 0 || faults.store_full > 0) {
+    if (crashes_ || disk_) history::of_run().explain_losses();
+    if (crashes_) history::of_run().explain_repeated_calls();
     add({.value = 1, .result = mobula::put(number{1})});
   }
-
-  /// No crash, nothing cancelled or killed: nothing explains a message that makes no sense.
-  bool is_calm() const { return !crashes_ && !disk_ && !disturbed_; }
 
   void grow(int steps) {
     for (int i = 0; i < steps; ++i) step();
@@ -61,37 +58,6 @@ class random_program {
   }
 
  private:
-  struct item {
-    number value = 0;
-    mobula::future<number> result{};
-    std::vector<std::size_t> of{};  ///< what it fails with
-    codes may = 0;
-    bool must_fail = false;
-    bool nested = false;  ///< a worker answers for a part of it
-    int actor = -1;
-    int promised_by = -1;  ///< what the task waits for that fulfils it
-    work_number work = -1;
-    std::size_t choice = 99;  ///< of `step`
-  };
-  struct large {
-    mobula::future<big> result;
-    number value;
-    std::size_t count;
-    std::size_t of;
-    codes may;
-  };
-  struct teller_entry {
-    mobula::actor<teller> handle;
-    int id;
-    std::string name;
-    int restarts;
-    int retries;
-    codes may = 0;
-    bool over = false;      ///< killed for good: later calls must fail
-    bool doubtful = false;  ///< it may have ended
-    std::int64_t sequence = 0;
-  };
-
   std::size_t pick(std::size_t below) { return static_cast<std::size_t>(random_() % below); }
   bool one_in(std::size_t n) { return pick(n) == 0; }
   std::size_t some() {
@@ -124,12 +90,6 @@ class random_program {
            });
   }
 
-  static constexpr codes lost =
-      code(mobula::error_code::owner_died) | code(mobula::error_code::object_lost);
-  static constexpr codes no_room = code(mobula::error_code::store_full) |
-                                   code(mobula::error_code::out_of_disk) |
-                                   code(mobula::error_code::object_lost);
-
   /// Retries of a task, and what it may fail with if workers die.
   int draw_retries(codes& may) {
     static constexpr int choices[] = {-1, -1, -1, 0, 1, 3};
@@ -154,7 +114,7 @@ class random_program {
     made.work = all.make_work(retries);
     const double cpus = draw_cpus();
     const auto tenths = static_cast<std::int64_t>(cpus * 10'000);
-    made.choice = pick(30);
+    made.choice = pick(34);
     switch (made.choice) {
       case 0:
       case 1:
@@ -173,7 +133,7 @@ class random_program {
         made.of.push_back(b);
         made.value = x + y + 1;
         made.result = mobula::async<add_inside>({.cpus = cpus, .max_retries = retries}, made.work,
-                                                of_a, of_b);
+                                                tenths, of_a, of_b);
         return add(std::move(made));
       case 5:
         made.must_fail = true;
@@ -233,16 +193,9 @@ class random_program {
         made.work = -1;
         return add(std::move(made));
       }
-      case 12: {
-        const std::size_t count = 500 + pick(12'000);
-        codes may = made.may | (disk_ ? no_room : codes{0});
-        large one{mobula::async<make_big>({.cpus = cpus, .max_retries = retries}, made.work, count,
-                                          of_a),
-                  x, count, a, may};
-        larges_.push_back(std::move(one));
-        if (larges_.size() > 6) larges_.erase(larges_.begin());
-        return;
-      }
+      case 12:
+        for (std::size_t i = pick(3); i != 0; --i) make_large(a, draw_cpus(), retries, made.may);
+        return make_large(a, cpus, retries, made.may);
       case 13:
       case 14: {
         if (larges_.empty()) return;
@@ -254,26 +207,26 @@ class random_program {
         return add(std::move(made));
       }
       case 15: {
-        if (!one_in(2) || items_[a].promised_by >= 0) return;
+        if (gentle_ || !one_in(2) || items_[a].promised_by >= 0) return;
         items_[a].may |= code(mobula::error_code::cancelled);
-        disturbed_ = true;
         const bool force = one_in(3);
         forced_ = forced_ || force;
+        if (force) history::of_run().explain_losses();
         mobula::cancel(of_a, {.force = force, .recursive = !one_in(3)});
         return;
       }
       case 16:
+        if (gentle_) return;
         made.may |= code(mobula::error_code::timeout);
         made.value = x + 1;
-        disturbed_ = true;
         made.result = mobula::async<doze>(
             {.cpus = 0.5, .max_retries = retries, .timeout = 20ms}, made.work, of_a);
         return add(std::move(made));
       case 17:
         made.of.push_back(b);
         made.value = x + 1;
-        made.result = mobula::async<doze>(
-            {.cpus = 0, .max_retries = retries, .after = {of_b}}, made.work, of_a);
+        made.result = mobula::async<doze_after>(
+            {.cpus = 0, .max_retries = retries, .after = {of_b}}, made.work, items_[b].work, of_a);
         return add(std::move(made));
       case 18:
         return check(a);
@@ -306,9 +259,47 @@ class random_program {
                                           one.handle, one.retries, of_a);
         return add(std::move(made));
       }
+      case 26:
+      case 27: {
+        if (tellers_.empty()) return;
+        const teller_entry& one = tellers_[pick(tellers_.size())];
+        if (!one.handle.valid()) return;
+        // Nobody but the teller has it when the task is over.
+        static_cast<void>(mobula::async<entrust>(
+            {.cpus = 0, .max_retries = retries}, made.work, one.handle, one.retries,
+            std::vector{mobula::async<soak::add>({.max_retries = -1}, all.make_work(-1), of_a,
+                                                 number{1})},
+            x + 2, of_a));
+        return;
+      }
+      case 28:
+      case 29:
+        made.value = 3 * (x + 1);
+        made.result = mobula::async<found>({.cpus = cpus, .max_retries = retries}, made.work, of_a);
+        return add(std::move(made));
       default:
         return call_teller(a);
     }
+  }
+  /// Most are stored, and the store holds a few: the others go to the disk.
+  void make_large(std::size_t a, double cpus, int retries, codes may) {
+    const std::size_t count = one_in(4) ? 500 + pick(7'000) : 9'000 + pick(16'000);
+    const number value = items_[a].value;
+    large made{{}, value, count, a, may | (disk_ ? no_room : codes{0})};
+    if (one_in(3)) {
+      made.of = 0;  // it is made of nothing, and the first future does not fail
+      try {
+        made.result = mobula::put(big(count, value));
+      } catch (const mobula::error& why) {
+        return judge("a large value of the driver's", true, made.may, why);
+      }
+    } else {
+      made.result =
+          mobula::async<make_big>({.cpus = cpus, .max_retries = retries},
+                                  history::of_run().make_work(retries), count, items_[a].result);
+    }
+    larges_.push_back(std::move(made));
+    if (larges_.size() > 6) larges_.erase(larges_.begin());
   }
   void spawn_teller() {
     history& all = history::of_run();
@@ -358,15 +349,14 @@ class random_program {
     if (tellers_.empty()) return;
     teller_entry& one = tellers_[pick(tellers_.size())];
     if (!one.handle.valid()) return;
-    switch (pick(8)) {
+    const std::size_t choice = pick(8);
+    switch (gentle_ ? 7 : choice) {
       case 0:
-        disturbed_ = true;
         one.over = true;
         one.may |= code(mobula::error_code::actor_died);
         return mobula::kill(one.handle);
       case 1:
       case 2:
-        disturbed_ = true;
         if (one.restarts >= 0) {
           one.may |= code(mobula::error_code::actor_died);
           one.doubtful = true;
@@ -376,7 +366,6 @@ class random_program {
       case 3: {
         one.may |= code(mobula::error_code::actor_died);
         one.doubtful = true;
-        disturbed_ = true;
         const mobula::future<void> end = one.handle.stop();
         if (one_in(2)) {
           try {
@@ -407,7 +396,8 @@ class random_program {
     const mobula::future<number> x = items_[a].result;
     constexpr caller_number driver = 0;
     const std::int64_t sequence = ++to.sequence;
-    switch (pick(8)) {
+    const std::size_t choice = pick(8);
+    switch (gentle_ && (choice == 2 || choice == 3) ? 7 : choice) {
       case 0:
         made.result = to.handle.call<&teller::ask>(made.work, driver, sequence, x);
         break;
@@ -416,14 +406,12 @@ class random_program {
         break;
       case 2:
         made.may |= code(mobula::error_code::timeout);
-        disturbed_ = true;
         made.result =
             to.handle.call<&teller::nap>({.timeout = 4ms}, made.work, driver, sequence, x);
         break;
       case 3:
         if (!one_in(4)) return;
         made.must_fail = true;
-        disturbed_ = true;
         to.may |= code(mobula::error_code::actor_died);
         to.may |= code(mobula::error_code::actor_unavailable);
         to.doubtful = true;
@@ -479,9 +467,10 @@ class random_program {
   }
 
   std::mt19937_64 random_;
+  /// Nothing is cancelled, late, killed or stopped: what that would excuse is found in these.
+  const bool gentle_;
   const bool crashes_;
   const bool disk_;
-  bool disturbed_ = false;
   bool forced_ = false;
   std::vector<item> items_;
   std::vector<large> larges_;
