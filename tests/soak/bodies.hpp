@@ -26,9 +26,9 @@ using big = std::vector<number>;
 /// while it waits, has not.
 class running {
  public:
-  explicit running(work_number work, bool is_call = false)
+  explicit running(work_number work)
       : work_(work), exceptions_(std::uncaught_exceptions()) {
-    history::of_run().begins(work, mobula::this_task::attempt(), is_call);
+    history::of_run().begins(work, mobula::this_task::attempt());
   }
   running(const running&) = delete;
   running& operator=(const running&) = delete;
@@ -199,7 +199,7 @@ class teller {
  private:
   struct call {
     call(teller& of, work_number work, caller_number caller, std::int64_t sequence)
-        : in(of), run(work, true) {
+        : in(of), run(work) {
       in.life_.begins(caller, sequence);
     }
     call(const call&) = delete;

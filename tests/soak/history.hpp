@@ -49,9 +49,9 @@ class history {
     return static_cast<work_number>(works_.size()) - 1;
   }
   caller_number make_caller() { return ++callers_; }
-  void begins(work_number number, int attempt, bool is_call = false) {
+  void begins(work_number number, int attempt) {
     work& one = works_[static_cast<std::size_t>(number)];
-    if (!one.attempts.insert(attempt).second && !(is_call && calls_may_repeat_)) {
+    if (!one.attempts.insert(attempt).second) {
       wrong(text(number, attempt) + " began twice");
     }
     if (one.retries >= 0 && attempt > one.retries + 1) {
@@ -72,9 +72,6 @@ class history {
           " had ended");
   }
 
-  /// A call that has ended, and whose answer dies with its worker, should cost an attempt, and is
-  /// run again as the same one: the death names the calls that ran, and this one ran no more.
-  void explain_repeated_calls() { calls_may_repeat_ = true; }
   /// Deaths and disks explain that an object is lost to somebody who holds it.
   void explain_losses() { losses_explained_ = true; }
   void lost(const std::string& what) {
@@ -175,7 +172,6 @@ class history {
   caller_number callers_ = 0;
   int lives_ = 0;
   bool losses_explained_ = false;
-  bool calls_may_repeat_ = false;
   std::int64_t cpus_ = 0;
   std::int64_t cpus_most_ = -1;
 };

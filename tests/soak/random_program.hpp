@@ -36,7 +36,6 @@ class random_program {
         crashes_(faults.worker_crashes > 0),
         disk_(faults.disk_full > 0 || faults.disk_errors > 0 || faults.store_full > 0) {
     if (crashes_ || disk_) history::of_run().explain_losses();
-    if (crashes_) history::of_run().explain_repeated_calls();
     add({.value = 1, .result = mobula::put(number{1})});
   }
 
