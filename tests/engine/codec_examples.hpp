@@ -124,7 +124,8 @@ inline std::vector<message> typical() {
                           .result = failed_outcome(threw()),
                           .kept = {key(2, 3), key(4, 5), key(6, 7)},
                           .retryable = true,
-                          .life_over = true});
+                          .life_over = true,
+                          .unread = key(8, 9)});
   all.push_back(call_begun{object});
   all.push_back(cancel_task{object, 2, false});
   all.push_back(steal_tasks{lease, 17});

@@ -115,10 +115,18 @@ TEST_CASE("an argument that can't be read fails the task whose turn it is", "[ex
   at.tell(a, stored(2, {x}));
   at.pinned(y);
   // The second may have better luck, and asks for itself.
-  CHECK(at.pinned(x, lost) == words{"unpin B2", "A <- done A1 failed 11 gone", "pin B1"});
-  CHECK(at.pinned(x, lost) == words{"A <- done A2 failed 11 gone"});
+  CHECK(at.pinned(x, lost) == words{"unpin B2", "A <- done A1 failed 11 gone unread B1", "pin B1"});
+  CHECK(at.pinned(x, lost) == words{"A <- done A2 failed 11 gone unread B1"});
   CHECK(at.work.idle());
   CHECK(at.work.pinned() == 0);
+}
+
+TEST_CASE("the caller is told which argument is lost, and not where only room is lacking",
+          "[executor][clause-38]") {
+  bench at;
+  at.tell(a, stored(1, {x}));
+  CHECK(at.pinned(x, because(error_code::store_full, "full")) ==
+        words{"A <- done A1 failed 14 full"});
 }
 
 TEST_CASE("a pin that fails ahead is asked for again when it is needed", "[executor]") {
@@ -142,7 +150,7 @@ TEST_CASE("a call and a constructor whose argument can't be read fail", "[execut
     at.end("make D1/1");
     at.tell(a, stored_call(1, {x}));
     at.tell(a, call(a, 2));
-    CHECK(at.pinned(x, lost) == words{"A <- done A1 failed 11 gone", "run A2"});
+    CHECK(at.pinned(x, lost) == words{"A <- done A1 failed 11 gone unread B1", "run A2"});
   }
   SECTION("a constructor") {
     one.constructor = with_stored({}, {x}).what;

@@ -88,6 +88,7 @@ class written_host final : public executor_host {
     }
     if (one.retryable) text += " retryable";
     if (!one.kept.empty()) text += " kept " + name_of(one.kept);
+    if (!one.unread.empty()) text += " unread " + name_of(one.unread);
     say(text);
   }
   void send(party to, message&& any) override { say(letter(to) + " <- " + text_of(any)); }

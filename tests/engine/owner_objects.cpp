@@ -341,7 +341,8 @@ TEST_CASE("owner: what makes no sense changes nothing", "[engine][owner]") {
   CHECK(at.is_stray(w, borrowed{theirs}));
   CHECK(at.is_stray(w, gone{theirs, {}}));
   CHECK(at.is_stray(w, handed_over{mine, 1}));
-  CHECK(at.is_stray(node, object_lost{mine, {}}));
+  CHECK(at.is_stray(w, object_lost{mine, {}}));
+  CHECK(at.is_stray(node, object_lost{theirs, {}}));
   CHECK(at.is_stray(node, worker_ready{}));
   CHECK(at.is_stray(node, push_task{}));
   CHECK(at.is_stray(node, make_actor{}));

@@ -6,6 +6,7 @@
 /// Objects are named by the order in which the test made them (`o1`, `o2`), others by their key
 /// (`B5`). `tally` is the actor D1.
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -60,6 +61,7 @@ class written_host final : public owner_host {
   std::vector<object_key> made;  ///< o1 and so on
   std::vector<push_task> pushed;
   std::vector<message> sent;
+  bool says_wants = true;  ///< `want_leases` too
 
   std::string name_of(object_key key) const {
     if (key == tally) return "tally";
@@ -102,6 +104,7 @@ class written_host final : public owner_host {
   }
   void send(party, task_done&&) override { say("an owner answers nothing"); }
   void send(party to, message&& any) override {
+    if (!says_wants && std::holds_alternative<want_leases>(any)) return;
     say(letter(to) + " <- " + describe(any));
     sent.push_back(std::move(any));
   }
@@ -179,8 +182,14 @@ class written_host final : public owner_host {
 struct desk {
   using words = written_host::words;
 
-  explicit desk(lease_options leasing = {.pipeline_max = 4, .linger = 10, .wanted_max = 100})
-      : work({.self = self, .node = node, .directory = directory, .leasing = leasing}, host) {}
+  explicit desk(lease_options leasing = {.pipeline_max = 4, .linger = 10, .wanted_max = 100},
+                std::size_t lineage_bytes_max = 1 << 20)
+      : work({.self = self,
+              .node = node,
+              .directory = directory,
+              .leasing = leasing,
+              .lineage_bytes_max = lineage_bytes_max},
+             host) {}
 
   written_host host;
   owner work;
@@ -282,6 +291,15 @@ struct desk {
   words done(party worker, std::size_t name, outcome result = value(), std::uint32_t attempt = 1) {
     return tell(worker,
                 task_done{.task = key(name), .attempt = attempt, .result = std::move(result)});
+  }
+  /// It could not read that argument, and has not run the task.
+  words unread(party worker, std::size_t name, object_key argument, std::uint32_t attempt = 1) {
+    return tell(worker, task_done{.task = key(name), .attempt = attempt,
+                                  .result = failure("lost", error_code::object_lost),
+                                  .unread = argument});
+  }
+  words lost(object_key one) {
+    return tell(node, object_lost{one, {.code = error_code::object_lost, .what = "no file"}});
   }
   words threw(party worker, std::size_t name, std::uint32_t attempt = 1) {
     return tell(worker, task_done{.task = key(name), .attempt = attempt,

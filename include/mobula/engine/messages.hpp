@@ -278,6 +278,9 @@ struct task_done {
   /// means for the caller is the directory's to say.
   bool life_over = false;
   bool unbegun = false;  ///< with `life_over`: it has not run, not even in part
+  /// A stored argument that the store had lost, for which it has not run; `result` has failed with
+  /// that. Empty: none.
+  object_key unread{};
   friend bool operator==(const task_done&, const task_done&) = default;
 };
 struct call_begun {
@@ -473,7 +476,8 @@ struct free_object {
   object_key object;
   friend bool operator==(const free_object&, const free_object&) = default;
 };
-/// From the node to the owner: a published object can't be read any more.
+/// From the node to the owner: a published object can't be read any more, or its writer died before
+/// it was published.
 struct object_lost {
   object_key object;
   error_fields why;

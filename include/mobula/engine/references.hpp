@@ -126,6 +126,15 @@ class references {
   }
   /// The outcome is known here: the owner's death does not fail it any more.
   void mark_settled(object_key key) { entries_[at(key)].settled = true; }
+  /// Not any more: the value is lost. If the owner is dead, nobody has another one.
+  void mark_unsettled(object_key key) {
+    reference_entry& one = entries_[at(key)];
+    one.settled = false;
+    if (one.standing != standing::lost) return;
+    if (!one.why) one.why = reference_owner_died(key, {});
+    losses_.push_back(key);
+    drain();
+  }
 
   // --- References on their way -------------------------------------------------------------------
 
@@ -482,7 +491,6 @@ class references {
         }
     }
   }
-
 
   party self_;
   references_host& host_;

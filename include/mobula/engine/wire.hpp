@@ -127,7 +127,7 @@ inline constexpr auto layout_of<push_task> =
 template <>
 inline constexpr auto layout_of<task_done> =
     fields_of("task_done", "task", "attempt", "result", "kept", "retryable", "life_over",
-              "unbegun");
+              "unbegun", "unread");
 template <>
 inline constexpr auto layout_of<call_begun> = fields_of("call_begun", "task");
 template <>

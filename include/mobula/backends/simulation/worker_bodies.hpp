@@ -474,12 +474,16 @@ inline void worker_process::receive(party from, engine::message&& one) {
           const auto at = pins_.find(what.object);
           if (at == pins_.end()) return;
           at->second.answered = true;
-          if (what.status != engine::store_status::ok) {
-            at->second.failed = std::make_shared<const error_fields>(what.why);
-          }
-          std::vector<action> readers;
+          std::vector<pin_reader> readers;
           readers.swap(at->second.waiting);
-          for (action& next : readers) later(std::move(next));
+          pin_failure failed;
+          if (what.status != engine::store_status::ok) {
+            failed = std::make_shared<const error_fields>(what.why);
+            pins_.erase(at);
+          }
+          for (pin_reader& next : readers) {
+            later([told = std::move(next), failed] { told(failed); });
+          }
         } else {
           owner_.receive(from, engine::message(std::move(what)), now);
         }

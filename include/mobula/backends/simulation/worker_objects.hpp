@@ -207,7 +207,7 @@ inline message worker_process::unpack_here(const engine::payload& bytes,
     if (kind == packed_kind::value) {
       return detail::attach_value(std::make_shared<arrived_value>(*this, (*values)[index]));
     }
-    const engine::object_key key = refs[index];
+    const engine::object_key key = refs.at(index);  // another run may have made fewer
     if (kind == packed_kind::actor) {
       return detail::attach_actor(std::make_shared<arrived_actor>(*this, key));
     }
@@ -326,16 +326,21 @@ inline void worker_process::load(engine::object_key key) {
   const engine::outcome* const known = owner_.result(key);
   if (known == nullptr || known->kind == engine::outcome_kind::pending) return;
   if (known->kind == engine::outcome_kind::stored && !one.settled()) {
-    use_pin(key, [this, key] {
-      const auto pinned = pins_.find(key);
+    use_pin(key, [this, key, asked = owner_.settlings()](const pin_failure& failed) {
+      if (failed && failed->code == error_code::object_lost) return lost(key, asked);
       const auto record = records_.find(key);
+      const engine::outcome* const now_known = owner_.result(key);
+      const bool is_stored =
+          now_known != nullptr && now_known->kind == engine::outcome_kind::stored;
       if (const kept_record kept{record == records_.end() ? nullptr : record->second}) {
-        const engine::outcome* const now_known = owner_.result(key);
-        settle(*kept, now_known != nullptr ? now_known->refs : engine::key_list{},
-               pinned->second.failed ? engine::payload{} : memory_.read(key),
-               pinned->second.failed);
+        // What is not stored any more was lost, and what is there is for its next outcome.
+        if (failed || is_stored) {
+          settle(*kept, failed ? engine::key_list{} : now_known->refs,
+                 failed ? engine::payload{} : memory_.read(key), failed);
+        }
       }
-      drop_pin(key);
+      if (!failed) drop_pin(key);
+      if (!failed && !is_stored) load(key);
     });
     return;
   }

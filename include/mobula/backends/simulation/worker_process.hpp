@@ -4,6 +4,7 @@
 /// and bodies between them.
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -167,13 +168,15 @@ class worker_process final : public party_process,
     engine::store_status status = engine::store_status::ok;
     error_fields why;
   };
-  /// A stored object that is read here: by the executor's bodies, and by loads.
+  /// Why a stored object can't be read; null: it can.
+  using pin_failure = std::shared_ptr<const error_fields>;
+  using pin_reader = std::function<void(const pin_failure&)>;
+  /// A stored object that is read here: by the executor's bodies, and by loads. One that can't be
+  /// read is forgotten when that is known, so that the next reader asks again.
   struct pin_state {
     int users = 0;
     bool answered = false;
-    bool by_executor = false;
-    std::shared_ptr<const error_fields> failed;
-    std::vector<action> waiting;  ///< told when it is answered
+    std::vector<pin_reader> waiting;  ///< told when it is answered
   };
   struct local_object;
   class kept_record;
@@ -206,13 +209,14 @@ class worker_process final : public party_process,
   void drop_refs(const engine::key_list& refs);
   void drop(engine::object_key key);
   void load(engine::object_key key);
+  void lost(engine::object_key key, std::uint64_t asked);
   void settle(detail::record& one, const engine::key_list& refs, const engine::payload& bytes,
               const std::shared_ptr<const error_fields>& why);
   void drop_early(detail::task& one);
   void load_bytes(detail::record& into, const engine::payload& bytes, const engine::key_list& refs);
   /// Throws the store's error where there is no room.
   engine::outcome stored(engine::object_key key, const engine::payload& bytes);
-  void use_pin(engine::object_key key, action told);
+  void use_pin(engine::object_key key, pin_reader told);
   void drop_pin(engine::object_key key);
   static detail::failure_ptr failure_of(const error_fields& why);
 

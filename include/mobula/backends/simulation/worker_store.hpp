@@ -32,14 +32,14 @@ inline engine::outcome worker_process::stored(engine::object_key key,
   return made;
 }
 
-/// `told` is called when the object can be read, or can't be (`pin_state::failed`).
-inline void worker_process::use_pin(engine::object_key key, action told) {
+/// `told` is called when the object can be read, until `drop_pin`, or can't be.
+inline void worker_process::use_pin(engine::object_key key, pin_reader told) {
   pin_state& one = pins_[key];
   if (one.users++ == 0) {
     event([&] { transmit(shared_.node_party, engine::message(engine::pin_object{key})); });
   }
   if (one.answered) {
-    told();
+    told(nullptr);
   } else {
     one.waiting.push_back(std::move(told));
   }
@@ -47,22 +47,27 @@ inline void worker_process::use_pin(engine::object_key key, action told) {
 inline void worker_process::drop_pin(engine::object_key key) {
   const auto at = pins_.find(key);
   if (at == pins_.end() || --at->second.users != 0) return;
-  const bool held = at->second.answered && !at->second.failed;
   pins_.erase(at);
-  if (!held) return;
   event([&] { transmit(shared_.node_party, engine::message(engine::unpin_object{key})); });
 }
 inline void worker_process::pin(engine::object_key object) {
   later([this, object] {
-    use_pin(object, [this, object] {
-      const auto failed = pins_[object].failed;
+    use_pin(object, [this, object](const pin_failure& failed) {
       event([&] { executor_.argument_pinned(object, failed, world_.now()); });
-      if (failed) drop_pin(object);
     });
   });
 }
 inline void worker_process::unpin(engine::object_key object) {
   later([this, object] { drop_pin(object); });
+}
+
+/// The store has lost what was to be loaded. Its owner says what becomes of it; where that is known
+/// already it is loaded again.
+inline void worker_process::lost(engine::object_key key, std::uint64_t asked) {
+  if (!records_.contains(key)) return;
+  bool is_known = false;
+  event([&] { is_known = owner_.unread(key, asked, world_.now()); });
+  if (is_known) load(key);
 }
 
 // --- The end -------------------------------------------------------------------------------------

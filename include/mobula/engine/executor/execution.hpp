@@ -105,10 +105,11 @@ class execution {
     host_.request_stop(one, recursive);
   }
 
-  /// `life_over`: see `task_done`.
+  /// `life_over`, `unread`: see `task_done`.
   void answer(body& one, outcome&& result, bool retryable = false, key_list&& kept = {},
-              bool life_over = false) {
+              bool life_over = false, object_key unread = {}) {
     task_done done;
+    done.unread = unread;
     done.unbegun = life_over && one.state == body_state::waiting;
     done.task = one.push.task;
     done.attempt = one.push.attempt;

@@ -150,10 +150,12 @@ class executor {
       one->in->mark_asked(*one, false);
       one->pin_failed_ahead = true;
     }
+    // What was lost may be made again, and the caller decides what becomes of its task then.
+    const object_key unread = why->code == error_code::object_lost ? object : object_key{};
     // Only those fail whose turn it is. Others may have been refused for want of room alone.
     for (body* const one : *touched) {
       if (one->state != body_state::waiting || !one->pin_failed_ahead) continue;
-      if (is_its_turn(*one)) fail(*one, why);
+      if (is_its_turn(*one)) fail(*one, why, unread);
     }
   }
 
@@ -206,9 +208,9 @@ class executor {
   void advance(body& one) {
     one.kind == body_kind::task ? tasks_.advance(*one.lease) : actors_.advance(*one.actor);
   }
-  void fail(body& one, std::shared_ptr<const error_fields> why) {
-    one.kind == body_kind::task ? tasks_.fail(one, std::move(why))
-                                : actors_.fail(one, std::move(why));
+  void fail(body& one, std::shared_ptr<const error_fields> why, object_key unread = {}) {
+    one.kind == body_kind::task ? tasks_.fail(one, std::move(why), unread)
+                                : actors_.fail(one, std::move(why), unread);
   }
   bool is_its_turn(const body& one) const {
     return one.kind == body_kind::task ? tasks_.is_its_turn(one) : actors_.is_its_turn(one);

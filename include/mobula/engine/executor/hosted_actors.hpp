@@ -135,14 +135,14 @@ class hosted_actors {
     MOBULA_ASSERT(false, "a task belongs to no actor");
   }
 
-  /// A call or constructor that does not run leaves with an answer.
-  void fail(body& one, std::shared_ptr<const error_fields> why) {
+  /// A call or constructor that does not run leaves with an answer. `unread`: see `task_done`.
+  void fail(body& one, std::shared_ptr<const error_fields> why, object_key unread) {
     actor_life& life = *one.actor;
     if (one.kind == body_kind::constructor) {
       core_.release(one);
       return constructor_failed(life, std::move(why), "its constructor could not run: ");
     }
-    core_.answer(one, executor_errors::failed(std::move(why)));
+    core_.answer(one, executor_errors::failed(std::move(why)), false, {}, false, unread);
     core_.release(one);
     advance(life);
   }

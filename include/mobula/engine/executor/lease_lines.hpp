@@ -117,10 +117,10 @@ class lease_lines {
     return true;
   }
 
-  /// A body that does not run leaves with an answer.
-  void fail(body& one, std::shared_ptr<const error_fields> why) {
+  /// A body that does not run leaves with an answer. `unread`: see `task_done`.
+  void fail(body& one, std::shared_ptr<const error_fields> why, object_key unread) {
     lease_line& line = *one.lease;
-    core_.answer(one, executor_errors::failed(std::move(why)));
+    core_.answer(one, executor_errors::failed(std::move(why)), false, {}, false, unread);
     core_.release(one);
     advance(line);
     drop_idle();

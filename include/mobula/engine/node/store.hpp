@@ -334,11 +334,13 @@ class store {
 
   /// Its writer is dead, and nobody ever sees it.
   void abandon(stored_object& one) {
+    const error_fields why = store_error(error_code::object_lost, one.key, "who wrote it died");
     while (object_pin* pin = one.pins.front()) {
-      answers_.pinned(pin->reader->who, one.key, store_status::unknown,
-                      store_error(error_code::object_lost, one.key, "who wrote it died"));
+      answers_.pinned(pin->reader->who, one.key, store_status::unknown, why);
       pins_.drop(*pin);
     }
+    // It may have told its owner already that it is there.
+    if (one.state == object_state::creating && one.owner != one.writer) tell_owner(one, why);
     erase(one);
   }
 
@@ -352,8 +354,11 @@ class store {
       }
       pins_.drop(*pin);
     }
-    if (!one.doomed) host_.send(one.key.owner, message(object_lost{one.key, error}));
+    tell_owner(one, error);
     erase(one);
+  }
+  void tell_owner(const stored_object& of, const error_fields& why) {
+    if (!of.doomed) host_.send(of.key.owner, message(object_lost{of.key, why}));
   }
 
   // --- Pins ---

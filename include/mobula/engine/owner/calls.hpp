@@ -101,6 +101,16 @@ class calls {
     lines_[at].calls.remove(tasks_, task);
     advance(at);
   }
+  /// An answered call that has not run goes again when its arguments are there (`ready`): before
+  /// those of its caller that were pushed later, or never.
+  void stand_again(slot task) {
+    task_slot& one = tasks_[task];
+    one.begun = false;
+    ++actors_[one.home].not_begun;
+    one.state = task_state::waiting;
+    one.line = line_of(one.home, one.caller);
+    insert(lines_[one.line].calls, task);
+  }
   /// A pushed call is answered. `hold` it, or it is over; then `resolve`.
   void answered(slot task) {
     begun(task);

@@ -41,6 +41,12 @@ class deaths {
     return true;
   }
 
+  /// The node has spoken of it, and its link is not cut yet.
+  [[nodiscard]] bool is_told(party who) const noexcept {
+    return std::any_of(told_.begin(), told_.end(),
+                       [who](const death& one) { return one.who == who; });
+  }
+
   [[nodiscard]] instant next_timer() const noexcept {
     instant next = never;
     for (const waiting& one : cut_) next = std::min(next, one.late);

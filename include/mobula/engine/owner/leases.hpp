@@ -80,6 +80,11 @@ class task_leases {
     return made;
   }
 
+  /// What it was entered with.
+  class_spec spec_of(slot home) const {
+    const lease_class& one = classes_[home];
+    return {one.key, one.resources, one.what, one.fail_if_infeasible};
+  }
   /// A task of the class is over.
   void leave(slot home) {
     --classes_[home].members;

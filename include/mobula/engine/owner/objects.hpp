@@ -12,6 +12,7 @@
 #include "mobula/core/assert.hpp"
 #include "mobula/engine/messages.hpp"
 #include "mobula/engine/owner/errors.hpp"
+#include "mobula/engine/owner/lineage.hpp"
 #include "mobula/engine/owner/owner_host.hpp"
 #include "mobula/engine/references.hpp"
 #include "mobula/engine/slab.hpp"
@@ -23,7 +24,8 @@ namespace mobula::engine {
 ///
 /// Invariants:
 ///  - A slot lives as long as the key is held here, and is found by the key's tag.
-///  - What was decided stays as it is. A later outcome is let go, with all that it holds.
+///  - What was decided stays as it is. A later outcome is let go, with all that it holds. But what
+///    was stored and is lost has no outcome, until it is decided again.
 ///  - An object has one use from its decision until it is published.
 ///  - Only objects without an outcome are waited for.
 class objects {
@@ -91,11 +93,13 @@ class objects {
   /// True: this is its outcome, and will be published. False: it had one, or is not held.
   bool decide(object_key key, outcome&& value) {
     const slot at = references_.holds(key) ? need(key) : no_slot;
-    if (at == no_slot || slots_[at].result.kind != outcome_kind::pending) {
+    if (at == no_slot || slots_[at].result.kind != outcome_kind::pending || slots_[at].doubted) {
       discard(key, value);
       return false;
     }
     slots_[at].result = std::move(value);
+    slots_[at].to_publish = true;
+    if (slots_[at].was_lost) slots_[at].settled_again = ++settlings_;
     references_.mark_settled(key);
     references_.use(key);
     decided_.push_back(key);
@@ -128,6 +132,48 @@ class objects {
     keys.clear();
   }
 
+  // Losses: docs/ENGINE.md, "Lineage".
+
+  /// Where an own one comes from.
+  enum origin origin(object_key key) const { return slots_[find(key)].origin; }
+  enum origin origin_at(slot at) const { return slots_[at].origin; }
+  void set_origin(object_key key, enum origin from) { slots_[find(key)].origin = from; }
+  /// How often lost objects were settled again.
+  [[nodiscard]] std::uint64_t settlings() const noexcept { return settlings_; }
+  /// It was, when `settlings` was greater than this.
+  bool settled_since(object_key key, std::uint64_t then) const {
+    const slot at = find(key);
+    return at != no_slot && slots_[at].settled_again > then;
+  }
+  /// It is lost, or a newer outcome is there: it has none any more. False: it was not stored, or is
+  /// not held.
+  bool lose(object_key key) {
+    const slot at = find(key);
+    if (at == no_slot) return false;
+    object_slot& one = slots_[at];
+    if (std::exchange(one.doubted, false)) return true;
+    if (one.result.kind != outcome_kind::stored) return false;
+    one.was_lost = true;
+    outcome last = std::exchange(one.result, {});
+    references_.mark_unsettled(key);
+    drop(last.refs);
+    return true;
+  }
+  /// A reader says that it is lost. Of an own one the node will say so too, and nothing is decided
+  /// before; of a foreign one its owner will say what becomes of it.
+  void doubt(object_key key) {
+    if (lose(key) && key.owner == self_) slots_[find(key)].doubted = true;
+  }
+
+  /// A host could not read it: it asked when there were so many `settlings`. True: it was settled
+  /// again meanwhile, or is not in the store. False: it will be published again.
+  bool unread(object_key key, std::uint64_t asked) {
+    const outcome* const known = result(key);
+    if (known == nullptr || settled_since(key, asked)) return true;
+    doubt(key);
+    return known->kind != outcome_kind::pending;
+  }
+
   /// Tells everybody who waits: the program, borrowers, and tasks by `settled(slot, object_key,
   /// const outcome&)`.
   template <class Settled>
@@ -155,8 +201,7 @@ class objects {
   void borrower_added(object_key own, party who) {
     const outcome& known = slots_[find(own)].result;
     // What is decided and not published yet goes to all borrowers when it is.
-    if (known.kind != outcome_kind::pending &&
-        std::find(decided_.begin(), decided_.end(), own) == decided_.end()) {
+    if (known.kind != outcome_kind::pending && !slots_[find(own)].to_publish) {
       tell(who, own, known);
     }
   }
@@ -177,6 +222,11 @@ class objects {
     object_key key;
     outcome result;
     slot maker = no_slot;
+    enum origin origin = origin::given;
+    bool to_publish = false;  ///< decided, and nobody was told yet
+    bool was_lost = false;
+    bool doubted = false;  ///< own: a reader found it lost, and the node has not said so yet
+    std::uint64_t settled_again = 0;  ///< how-manieth it was of those that were, the last time
     std::vector<edge> waiting;
     std::size_t given_up = 0;  ///< of those who wait, at least so many are over
   };
@@ -187,6 +237,9 @@ class objects {
     object_slot& one = slots_[at];
     one.key = key;
     one.maker = no_slot;
+    one.origin = origin::given;
+    one.to_publish = one.was_lost = one.doubted = false;
+    one.settled_again = 0;
     one.waiting.clear();
     one.given_up = 0;
     return at;
@@ -200,6 +253,11 @@ class objects {
   template <class Settled>
   void publish(object_key key, Settled& settled) {
     const slot at = find(key);
+    // Lost at once, or decided twice in one event.
+    if (!std::exchange(slots_[at].to_publish, false) ||
+        slots_[at].result.kind == outcome_kind::pending) {
+      return references_.drop(key);
+    }
     host_.settled(key, slots_[at].result);
     if (key.owner == self_ && references_.has_borrowers(key)) {
       for (const party who : references_.borrowers(key)) tell(who, key, slots_[at].result);
@@ -222,6 +280,7 @@ class objects {
   owner_host& host_;
   slab<object_slot> slots_;
   std::vector<object_key> decided_;  ///< and not published yet
+  std::uint64_t settlings_ = 0;
 };
 
 }  // namespace mobula::engine

@@ -35,9 +35,10 @@ namespace mobula::engine {
 ///   mine.receive(worker, task_done{...}, now);         // -> host.settled(sum, ...)
 ///
 /// Invariants:
-///  - Every object that was made here is settled once, whatever happens to others.
-///  - What was settled stays as it is: answers that come later are dropped, and what they hold is
-///    let go.
+///  - Every object that was made here is settled once, whatever happens to others, and once more
+///    each time that the store has lost it.
+///  - What was settled stays as it is, but for that: answers that come later are dropped, and what
+///    they hold is let go.
 ///
 /// Thread safety: none. A task costs what does not grow with the number of others, but for a look
 /// at each lease of its class.
@@ -154,6 +155,17 @@ class owner final : private references_host {
     if (object.owner != self()) references_.enlist(object);
   }
 
+  /// For `unread`.
+  [[nodiscard]] std::uint64_t settlings() const noexcept { return objects_.settlings(); }
+  /// The store has lost a stored object of which the value was wanted here; `asked` is what
+  /// `settlings` was when the store was asked. True: it has another outcome already. False:
+  /// `settled` will tell.
+  bool unread(object_key object, std::uint64_t asked, instant now) {
+    const bool is_known = objects_.unread(object, asked);
+    step(now);
+    return is_known;
+  }
+
   /// Handles what earlier calls have left to be done. Every event ends with it.
   void step(instant) {
     objects_.publish([this](slot task, object_key key, const outcome& value) {
@@ -209,6 +221,7 @@ class owner final : private references_host {
   [[nodiscard]] std::size_t class_count() const noexcept { return tasks_.leases().class_count(); }
   [[nodiscard]] std::size_t actor_count() const noexcept { return tasks_.calls().actor_count(); }
   [[nodiscard]] std::size_t deadline_count() const noexcept { return tasks_.deadline_count(); }
+  [[nodiscard]] const engine::lineage& lineage() const noexcept { return tasks_.lineage(); }
   [[nodiscard]] std::uint64_t stray() const noexcept { return stray_; }
   /// Calls `visit(object_key, const invocation&)` for each task that is not over.
   template <class Visit>
@@ -303,7 +316,9 @@ class owner final : private references_host {
       objects_.drop(what.result.refs);
       return false;
     }
-    // Where it decides nothing, it has crossed an `unborrow` or a cancel, and makes sense still.
+    // Where it was stored, that is lost, and this is what became of it. Where it decides nothing, it
+    // has crossed an `unborrow` or a cancel, and makes sense still.
+    objects_.lose(what.object);
     objects_.decide(what.object, std::move(what.result));
     return true;
   }
@@ -340,8 +355,12 @@ class owner final : private references_host {
     references_.receive(from, what);
     return references_.stray_count() == before;
   }
-  /// Everything else is for other machines. `object_lost` is of no use before there is lineage:
-  /// whoever reads the object is told by the node.
+  bool handle(party from, object_lost&& what, instant) {
+    if (from != options_.node || what.object.owner != self()) return false;
+    tasks_.lost(what.object, what.why, [this](party who) { return deaths_.is_told(who); });
+    return true;
+  }
+  /// Everything else is for other machines.
   template <class Other>
   bool handle(party, Other&&, instant) {
     return false;
@@ -355,6 +374,7 @@ class owner final : private references_host {
   void unreferenced(object_key key, std::uint32_t tag) override {
     if (tag == 0) return;
     if (key.owner == options_.directory) tasks_.actor_unreferenced(key);
+    tasks_.object_unreferenced(key, objects_.origin_at(tag - 1));
     objects_.unreferenced(key, tag - 1);
   }
   void promise_unreferenced(object_key own) override { objects_.promise_unreferenced(own); }

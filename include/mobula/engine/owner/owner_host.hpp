@@ -2,6 +2,7 @@
 
 /// What an owner is told by the program around it, and what it tells it.
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -16,6 +17,9 @@ struct owner_options {
   party node;       ///< of this process
   party directory;  ///< of the actors
   lease_options leasing;
+  /// What lineage may weigh, arguments and a fixed size for each task. Source: at Ray's 1 GiB a
+  /// process (`max_lineage_bytes`) few would notice where their memory goes.
+  std::size_t lineage_bytes_max = std::size_t{64} << 20;
   /// After a link is cut the node's word is waited for so long, where no lease is of the dead. Much
   /// more than it takes to come.
   instant death_patience = 1'000'000'000;
@@ -52,8 +56,9 @@ struct cancel_spec {
 /// back.
 class owner_host : public outbox {
  public:
-  /// The outcome of an object that is held here: own, or borrowed. Once each. References inside it
-  /// are held as long as the object is.
+  /// The outcome of an object that is held here: own, or borrowed. Once each, but for what was
+  /// stored and is lost, which has another outcome later. References inside it are held as long as
+  /// the object is, and not lost.
   virtual void settled(object_key object, const outcome& result) = 0;
   /// The answer to `fulfil` of another party's promise, once each. Where that party is dead there
   /// is nobody left to refuse it.

@@ -20,6 +20,7 @@
 #include "mobula/engine/owner/leases.hpp"
 #include "mobula/engine/owner/objects.hpp"
 #include "mobula/engine/owner/owner_host.hpp"
+#include "mobula/engine/owner/reconstruction.hpp"
 #include "mobula/engine/owner/task_slot.hpp"
 #include "mobula/engine/references.hpp"
 #include "mobula/engine/slab.hpp"
@@ -41,6 +42,7 @@ class submissions {
         host_(host),
         references_(refs),
         objects_(known),
+        again_(options, refs, known),
         leases_(options.node, tasks_, refs, host, options.leasing),
         calls_(options.directory, tasks_, refs, host) {}
   submissions(const submissions&) = delete;
@@ -56,15 +58,11 @@ class submissions {
   object_key call(call_spec&& spec) {
     const slot made = take(std::move(spec.what), std::move(spec.after), spec.retries);
     task_slot& one = tasks_[made];
-    one.is_call = true;
     one.group = std::move(spec.group);
     one.report_begin = spec.report_begin;
     one.stop_actor = spec.stop_actor;
     one.post = spec.post;
-    one.caller = spec.caller;
-    one.actor = spec.actor;
-    references_.use(spec.actor);
-    one.home = enter_actor(spec.actor);
+    become_call(one, spec.actor, spec.caller);
     return begin(made, spec.deadline);
   }
   object_key constructor(object_key actor, invocation&& what) {
@@ -147,6 +145,21 @@ class submissions {
   void reclaim(const reclaim_lease& what) { leases_.reclaim(what); }
   [[nodiscard]] bool has_lease_of(party worker) { return leases_.has_lease_of(worker); }
 
+  /// The node has lost what was stored. `dying(party)`: the node has said that it is dead, and its
+  /// last words may still be on their way.
+  template <class Dying>
+  void lost(object_key own, const error_fields& why, Dying dying) {
+    if (objects_.lose(own)) return make_again(own, why);
+    // Not published by one that died, and that may have answered all the same.
+    const slot task = objects_.maker(own);
+    if (task == no_slot) return;
+    task_slot& one = tasks_[task];
+    const bool is_dying = one.state == task_state::pushed && dying(one.worker);
+    if (!is_dying && one.state != task_state::held) return;
+    one.unpublished = std::make_shared<const error_fields>(why);
+  }
+  void object_unreferenced(object_key key, origin from) { again_.unreferenced(key, from); }
+
   bool actor_changed(const engine::actor_changed& what) {
     const bool known = calls_.changed(what, over_);
     end_calls();
@@ -216,6 +229,7 @@ class submissions {
   [[nodiscard]] const task_leases& leases() const noexcept { return leases_; }
   [[nodiscard]] const engine::calls& calls() const noexcept { return calls_; }
   [[nodiscard]] std::size_t deadline_count() const noexcept { return deadlines_.size(); }
+  [[nodiscard]] const engine::lineage& lineage() const noexcept { return again_.lineage(); }
   template <class Visit>
   void for_each(Visit visit) {
     tasks_.for_each([&](slot, task_slot& one) { visit(one.key, one.what); });
@@ -224,14 +238,10 @@ class submissions {
     MOBULA_ASSERT(over_.empty(), "an event is handled to its end");
     leases_.verify();
     calls_.verify();
+    again_.verify();
     tasks_.for_each([&](slot at, task_slot& one) {
       MOBULA_ASSERT(objects_.maker(one.key) == at, "a task's result knows it");
-      const bool settled = objects_.result(one.key)->kind != outcome_kind::pending;
-      MOBULA_ASSERT(settled == one.decided, "what is not over has no outcome, or is decided");
-      MOBULA_ASSERT(!one.decided || one.state == task_state::pushed,
-                    "what is decided lives on only at a worker");
-      MOBULA_ASSERT((one.missing != 0) == (one.state == task_state::waiting),
-                    "who waits lacks an argument");
+      verify_task(one, objects_.result(one.key)->kind != outcome_kind::pending);
     });
   }
 
@@ -254,31 +264,23 @@ class submissions {
 
   // --- A task's way ------------------------------------------------------------------------------
 
+  void become_call(task_slot& one, object_key actor, std::uint64_t caller) {
+    one.is_call = true;
+    one.caller = caller;
+    one.actor = actor;
+    references_.use(actor);
+    one.home = enter_actor(actor);
+  }
+
   slot take(invocation&& what, key_list&& after, std::int32_t retries) {
     const slot task = tasks_.take();
-    task_slot& one = tasks_[task];
-    one.state = task_state::waiting;
-    one.decided = one.force = one.may_be_stored = false;
-    one.is_call = one.is_constructor = false;
-    one.what = std::move(what);
-    one.after = std::move(after);
-    one.missing = 0;
-    one.attempt = 1;
-    one.retries_left = retries;
-    one.lease = one.line = no_slot;
-    one.worker = party{};
-    one.index = 0;
-    one.life = 0;
-    one.begun = one.unbegun = false;
-    one.report_begin = one.stop_actor = one.post = false;
-    one.group.clear();
-    one.deadline = never;
-    one.actor = object_key{};
+    tasks_[task].reset(std::move(what), std::move(after), retries);
     return task;
   }
-  /// Takes the uses, waits for what is pending, and starts it if nothing is.
-  object_key begin(slot task, instant deadline) {
-    const object_key key = objects_.make();
+  /// Takes the uses, waits for what is pending, and starts it if nothing is. `lost`: the object
+  /// that it makes again.
+  object_key begin(slot task, instant deadline, object_key lost = {}) {
+    const object_key key = lost.empty() ? objects_.make() : lost;
     task_slot& one = tasks_[task];
     one.key = key;
     objects_.set_maker(key, task);
@@ -319,6 +321,7 @@ class submissions {
   void start(slot task) {
     task_slot& one = tasks_[task];
     for (carried& need : one.what.values) need.value = *objects_.result(need.object);
+    one.started = objects_.settlings();
     if (one.is_constructor) {
       for_each_mention(one.what,
                        [&](object_key key) { references_.sending(options_.directory, key); });
@@ -349,6 +352,12 @@ class submissions {
   /// It is over, with that outcome unless it was decided before, and stands in no list any more.
   void end(slot task, outcome&& result) {
     task_slot& one = tasks_[task];
+    const object_key key = one.key;
+    std::shared_ptr<const error_fields> unpublished;
+    if (result.kind == outcome_kind::stored && !one.decided) {
+      again_.remember(one, one.is_call ? class_spec{} : leases_.spec_of(one.home));
+      unpublished = std::move(one.unpublished);
+    }
     if (one.decided) {
       objects_.discard(one.key, result);
     } else {
@@ -356,6 +365,7 @@ class submissions {
     }
     if (one.may_be_stored) objects_.free_stored(one.key);
     finish(task);
+    if (unpublished && objects_.lose(key)) make_again(key, *unpublished);
   }
   /// Lets go of all that the task holds.
   void finish(slot task) {
@@ -366,21 +376,46 @@ class submissions {
       for (const carried& need : one.what.values) objects_.give_up(need.object, waits);
       for (const object_key& order : one.after) objects_.give_up(order, waits);
     }
-    for (const object_key& ref : one.what.refs) references_.drop(ref);
-    for (const carried& need : one.what.values) references_.drop(need.object);
-    for (const object_key& order : one.after) references_.drop(order);
+    let_go(one, references_);
     if (!one.is_call && !one.is_constructor) leases_.leave(one.home);
-    if (!one.actor.empty()) references_.drop(one.actor);
-    one.what.arguments = payload{};
-    one.what.refs.clear();
-    one.what.values.clear();
-    one.after.clear();
     objects_.set_maker(key, no_slot);
     tasks_.give(task);
     if (one.deadline != never) {
       deadlines_.over([this](object_key at) { return objects_.maker(at) != no_slot; });
     }
     references_.drop(key);
+  }
+
+  /// A lost object, which has no outcome any more.
+  void make_again(object_key key, const error_fields& why) {
+    again_.lost(key, why, [this](recipe& how, object_key as) {
+      const slot task = tasks_.take();
+      restore(tasks_[task], how);
+      if (how.is_call) become_call(tasks_[task], how.actor, how.caller);
+      else tasks_[task].home = leases_.enter(how.home);
+      return begin(task, never, as);
+    });
+  }
+  /// The worker could not read that argument, and has not run the task, which stands in no list
+  /// now. False: it is over.
+  bool wait_again(slot task, object_key unread) {
+    task_slot& one = tasks_[task];
+    if (one.decided || (one.is_call && (one.retries_left == 0 || calls_.dead(one.home)))) {
+      return false;
+    }
+    if (!reads_stored(one, unread)) return false;
+    if (!objects_.settled_since(unread, one.started)) objects_.doubt(unread);
+    std::shared_ptr<const error_fields> failed;
+    for (const carried& need : one.what.values) {
+      const outcome& known = objects_.wait(need.object, task, one.key);
+      if (known.kind == outcome_kind::pending) ++one.missing;
+      if (known.kind == outcome_kind::failed) failed = known.why;
+    }
+    one.state = task_state::waiting;
+    if (one.is_call) calls_.stand_again(task);
+    if (failed) end_unpushed(task, std::move(failed));
+    else if (one.missing == 0) start(task);
+    return true;
   }
 
   // --- Cancelling --------------------------------------------------------------------------------
@@ -404,6 +439,10 @@ class submissions {
     task_slot& one = tasks_[task];
     const slot runs = leases_.answered(task, now);
     if (runs != no_slot && tasks_[runs].force) force(runs);
+    if (!done.unread.empty()) {
+      leases_.pump(one.home);
+      if (wait_again(task, done.unread)) return;
+    }
     const bool again =
         done.retryable && done.result.kind == outcome_kind::failed && one.may_retry();
     if (again) {
@@ -421,7 +460,9 @@ class submissions {
     for (; one.attempt < done.attempt && one.retries_left != 0; one.attempt++) {
       if (one.retries_left > 0) --one.retries_left;
     }
-    if (done.life_over && !one.decided) {
+    if (!done.unread.empty() && wait_again(task, done.unread)) {
+      // It waits in its line, or goes.
+    } else if (done.life_over && !one.decided) {
       calls_.hold(task, std::move(done.result), done.unbegun);
     } else {
       end(task, std::move(done.result));
@@ -446,6 +487,7 @@ class submissions {
   owner_host& host_;
   references& references_;
   objects& objects_;
+  reconstruction again_;
   slab<task_slot> tasks_;
   task_leases leases_;
   engine::calls calls_;

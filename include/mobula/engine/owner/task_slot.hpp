@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include <boost/container/small_vector.hpp>
 
+#include "mobula/core/assert.hpp"
 #include "mobula/engine/mentions.hpp"
 #include "mobula/engine/messages.hpp"
 #include "mobula/engine/references.hpp"
@@ -37,8 +39,12 @@ struct task_slot {
   bool force = false;     ///< decided, and a worker that runs it is to be ended
   /// An attempt was lost with its worker, which may have published a result.
   bool may_be_stored = false;
+  /// What it has stored is lost: its worker has died before the node knew of it. Whether the worker
+  /// has answered before, is not known yet.
+  std::shared_ptr<const error_fields> unpublished;
   invocation what;
   key_list after;
+  std::uint64_t started = 0;  ///< `objects::settlings` when its arguments were there
   std::uint32_t missing = 0;  ///< arguments without an outcome
   std::uint32_t attempt = 1;
   std::int32_t retries_left = 0;  ///< -1: without end
@@ -66,6 +72,29 @@ struct task_slot {
   void retry() noexcept {
     if (retries_left > 0) --retries_left;
     ++attempt;
+    unpublished.reset();
+  }
+  /// A fresh one, in a slot that another has had.
+  void reset(invocation&& run, key_list&& after_those, std::int32_t retries) {
+    state = task_state::waiting;
+    decided = force = may_be_stored = false;
+    is_call = is_constructor = false;
+    unpublished.reset();
+    what = std::move(run);
+    after = std::move(after_those);
+    started = 0;
+    missing = 0;
+    attempt = 1;
+    retries_left = retries;
+    lease = line = no_slot;
+    worker = party{};
+    index = 0;
+    life = 0;
+    begun = unbegun = false;
+    report_begin = stop_actor = post = false;
+    group.clear();
+    deadline = never;
+    actor = object_key{};
   }
 };
 
@@ -79,6 +108,32 @@ inline void end_mentions(const task_slot& one, references& refs, const key_list&
   key_list mentions;
   append_mentions(one.what, mentions);
   refs.uncover(one.worker, mentions, kept);
+}
+
+/// It is over: it uses nothing any more.
+inline void let_go(task_slot& one, references& refs) {
+  for (const object_key& ref : one.what.refs) refs.drop(ref);
+  for (const carried& need : one.what.values) refs.drop(need.object);
+  for (const object_key& order : one.after) refs.drop(order);
+  if (!one.actor.empty()) refs.drop(one.actor);
+  one.what.arguments = payload{};
+  one.what.refs.clear();
+  one.what.values.clear();
+  one.after.clear();
+}
+inline bool reads_stored(const task_slot& one, object_key object) noexcept {
+  for (const carried& need : one.what.values) {
+    if (need.object == object && need.value.kind == outcome_kind::stored) return true;
+  }
+  return false;
+}
+/// Asserts the invariants of one alone.
+inline void verify_task(const task_slot& one, bool is_settled) {
+  MOBULA_ASSERT(is_settled == one.decided, "what is not over has no outcome, or is decided");
+  MOBULA_ASSERT(!one.decided || one.state == task_state::pushed,
+                "what is decided lives on only at a worker");
+  MOBULA_ASSERT((one.missing != 0) == (one.state == task_state::waiting),
+                "who waits lacks an argument");
 }
 
 /// An intrusive list of tasks.
