@@ -209,6 +209,18 @@ TEST_CASE("owner: a task whose argument is lost under it waits for it, and it co
   CHECK(lineage_empty(at));
 }
 
+TEST_CASE("owner: an argument that is lost while others are waited for is waited for again",
+          "[engine][owner][clause-38]") {
+  lineage_desk at;
+  const object_key one = make(at);
+  const object_key late = at.pending();
+  CHECK(at.submit({one, late}).empty());
+  CHECK(at.lost(one) == words{"W <- push o1 L1.2 attempt 2"});
+  CHECK(at.after([&] { at.work.fulfil(late, 0, value(5), 0); }) == words{"o2 = 5"});
+  CHECK(at.done(w, 1, in_store(), 2) ==
+        words{"o1 stored", "W <- push o3 L1.3 with stored with = 5"});
+}
+
 TEST_CASE("owner: a task fails with an argument that can't be made again",
           "[engine][owner][clause-38]") {
   lineage_desk at;
@@ -425,6 +437,23 @@ TEST_CASE("owner: a call's lost result is made again where the call may run agai
     at.done(w, 1, in_store());
     CHECK(at.lost(at.key(1)) == words{"o1 failed 11 no file; its task may run once only"});
   }
+}
+
+TEST_CASE("owner: a call that is made again stands behind nobody who waits for it",
+          "[engine][owner][clause-38][clause-21]") {
+  lineage_desk at;
+  at.spawn();
+  call_spec first = at.call_of();
+  first.retries = 1;
+  at.call(std::move(first));
+  at.alive();
+  at.done(w, 1, in_store());
+  at.restarting(1);
+  const object_key late = at.pending();
+  CHECK(at.call(at.call_of(1, {late, at.key(1)})).empty());
+  CHECK(at.lost(at.key(1)).empty());
+  CHECK(at.alive(2) == words{"W <- push o1/2 attempt 2"});
+  CHECK(at.done(w, 1, in_store(), 2) == words{"o1 stored"});
 }
 
 TEST_CASE("owner: a call whose argument is lost under it goes again only where it may run again",

@@ -44,6 +44,10 @@ class calls {
   calls(party directory, slab<task_slot>& tasks, references& refs, outbox& out)
       : directory_(directory), tasks_(tasks), references_(refs), out_(out) {}
 
+  /// Callers of which each makes one call, again: in a line with others it would stand behind one
+  /// that waits for its result.
+  static constexpr std::uint64_t own_lines = std::uint64_t{3} << 62;
+
   /// The actor's slot. The first time the directory is asked to tell of changes; then the caller
   /// sees to it that `forget` follows when the last use of the key is gone.
   slot enter(object_key key) {

@@ -38,8 +38,7 @@ struct recipe {
   invocation what;
   class_spec home;  ///< of tasks
   bool is_call = false;
-  object_key actor;          ///< of calls, like those that follow
-  std::uint64_t caller = 0;
+  object_key actor;  ///< of calls, like those that follow
   std::string group;
   bool report_begin = false;
   std::int32_t retries_left = 0;  ///< never 0; -1: without end

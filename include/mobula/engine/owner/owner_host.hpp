@@ -37,7 +37,7 @@ struct task_spec {
 };
 struct call_spec {
   object_key actor;          ///< the submitter holds a use of it
-  std::uint64_t caller = 0;  ///< calls of equal callers keep their order
+  std::uint64_t caller = 0;  ///< those of equal ones keep their order; not above 2^63 + 2^62
   invocation what;
   key_list after;
   std::int32_t retries = 0;

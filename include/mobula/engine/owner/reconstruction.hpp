@@ -51,10 +51,12 @@ class reconstruction {
     }
     recipe how;
     how.what = one.what;
+    for (carried& argument : how.what.values) {
+      if (argument.value.kind == outcome_kind::stored) argument.value.refs.clear();
+    }
     how.home = std::move(home);
     how.is_call = one.is_call;
     how.actor = one.actor;
-    how.caller = one.caller;
     how.group = one.group;
     how.report_begin = one.report_begin;
     how.retries_left = one.retries_left;

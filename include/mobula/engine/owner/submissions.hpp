@@ -81,7 +81,7 @@ class submissions {
     if (value.kind == outcome_kind::failed) {
       end_unpushed(task, value.why);
     } else if (--tasks_[task].missing == 0) {
-      start(task);
+      look_again(task);
     }
   }
   /// Cancelled or late: the outcome is decided now.
@@ -240,8 +240,7 @@ class submissions {
     calls_.verify();
     again_.verify();
     tasks_.for_each([&](slot at, task_slot& one) {
-      MOBULA_ASSERT(objects_.maker(one.key) == at, "a task's result knows it");
-      verify_task(one, objects_.result(one.key)->kind != outcome_kind::pending);
+      verify_task(one, objects_.maker(one.key) == at, *objects_.result(one.key));
     });
   }
 
@@ -252,9 +251,7 @@ class submissions {
   }
   slot pushed_to(party worker, object_key key) const {
     const slot task = objects_.maker(key);
-    const bool has = task != no_slot && tasks_[task].state == task_state::pushed &&
-                     tasks_[task].worker == worker;
-    return has ? task : no_slot;
+    return task != no_slot && tasks_[task].is_at(worker) ? task : no_slot;
   }
   /// Also sees to it that the slot goes with the key's last use.
   slot enter_actor(object_key actor) {
@@ -295,11 +292,8 @@ class submissions {
       references_.use(object);
       const outcome& known = objects_.wait(object, task, key);
       if (object.owner != options_.self) references_.enlist(object);
-      if (known.kind == outcome_kind::pending) {
-        ++one.missing;
-      } else if (known.kind == outcome_kind::failed && !failed) {
-        failed = known.why;
-      }
+      if (known.kind == outcome_kind::pending) ++one.missing;
+      if (known.kind == outcome_kind::failed && !failed) failed = known.why;
     };
     for (const carried& need : one.what.values) wait_for(need.object);
     for (const object_key& order : one.after) wait_for(order);
@@ -320,7 +314,7 @@ class submissions {
   /// All arguments are there.
   void start(slot task) {
     task_slot& one = tasks_[task];
-    for (carried& need : one.what.values) need.value = *objects_.result(need.object);
+    for (carried& at : one.what.values) take_value(at, *objects_.result(at.object), references_);
     one.started = objects_.settlings();
     if (one.is_constructor) {
       for_each_mention(one.what,
@@ -391,7 +385,7 @@ class submissions {
     again_.lost(key, why, [this](recipe& how, object_key as) {
       const slot task = tasks_.take();
       restore(tasks_[task], how);
-      if (how.is_call) become_call(tasks_[task], how.actor, how.caller);
+      if (how.is_call) become_call(tasks_[task], how.actor, calls::own_lines + ++calls_again_);
       else tasks_[task].home = leases_.enter(how.home);
       return begin(task, never, as);
     });
@@ -405,17 +399,23 @@ class submissions {
     }
     if (!reads_stored(one, unread)) return false;
     if (!objects_.settled_since(unread, one.started)) objects_.doubt(unread);
+    one.state = task_state::waiting;
+    if (one.is_call) calls_.stand_again(task);
+    look_again(task);
+    return true;
+  }
+  /// Waits for those arguments that have no outcome, or none any more, and starts it if all have.
+  void look_again(slot task) {
+    task_slot& one = tasks_[task];
     std::shared_ptr<const error_fields> failed;
-    for (const carried& need : one.what.values) {
+    for (carried& need : one.what.values) {
+      drop_value(need, references_);
       const outcome& known = objects_.wait(need.object, task, one.key);
       if (known.kind == outcome_kind::pending) ++one.missing;
       if (known.kind == outcome_kind::failed) failed = known.why;
     }
-    one.state = task_state::waiting;
-    if (one.is_call) calls_.stand_again(task);
     if (failed) end_unpushed(task, std::move(failed));
     else if (one.missing == 0) start(task);
-    return true;
   }
 
   // --- Cancelling --------------------------------------------------------------------------------
@@ -492,6 +492,7 @@ class submissions {
   task_leases leases_;
   engine::calls calls_;
   deadlines deadlines_;
+  std::uint64_t calls_again_ = 0;
   std::vector<ended_call> over_;  ///< of the event that is handled
 };
 

@@ -67,6 +67,9 @@ struct task_slot {
   slot next = no_slot;
   slot previous = no_slot;
 
+  [[nodiscard]] bool is_at(party who) const noexcept {
+    return state == task_state::pushed && worker == who;
+  }
   [[nodiscard]] bool may_retry() const noexcept { return !decided && retries_left != 0; }
   /// One more attempt.
   void retry() noexcept {
@@ -110,8 +113,22 @@ inline void end_mentions(const task_slot& one, references& refs, const key_list&
   refs.uncover(one.worker, mentions, kept);
 }
 
+/// An argument's value as the task takes it along. What is stored may be lost under the task, so
+/// the task itself uses what such a value refers to.
+inline void take_value(carried& argument, const outcome& value, references& refs) {
+  argument.value = value;
+  if (value.kind != outcome_kind::stored) return;
+  for (const object_key& ref : argument.value.refs) refs.use(ref);
+}
+inline void drop_value(carried& argument, references& refs) {
+  if (argument.value.kind == outcome_kind::stored) {
+    for (const object_key& ref : argument.value.refs) refs.drop(ref);
+  }
+  argument.value = {};
+}
 /// It is over: it uses nothing any more.
 inline void let_go(task_slot& one, references& refs) {
+  for (carried& argument : one.what.values) drop_value(argument, refs);
   for (const object_key& ref : one.what.refs) refs.drop(ref);
   for (const carried& need : one.what.values) refs.drop(need.object);
   for (const object_key& order : one.after) refs.drop(order);
@@ -128,8 +145,10 @@ inline bool reads_stored(const task_slot& one, object_key object) noexcept {
   return false;
 }
 /// Asserts the invariants of one alone.
-inline void verify_task(const task_slot& one, bool is_settled) {
-  MOBULA_ASSERT(is_settled == one.decided, "what is not over has no outcome, or is decided");
+inline void verify_task(const task_slot& one, bool is_known, const outcome& result) {
+  MOBULA_ASSERT(is_known, "a task's result knows it");
+  MOBULA_ASSERT((result.kind != outcome_kind::pending) == one.decided,
+                "what is not over has no outcome, or is decided");
   MOBULA_ASSERT(!one.decided || one.state == task_state::pushed,
                 "what is decided lives on only at a worker");
   MOBULA_ASSERT((one.missing != 0) == (one.state == task_state::waiting),
