@@ -2,17 +2,21 @@
 // all that they hold, whatever the links' delays and whoever dies.
 // Method: thousands of seeds. Links deliver in order, each after delays of its own, so that words of
 // different parties overtake each other; workers are killed at random points, and others come, who
-// are sent what was the dead's. The model here knows only what is submitted and what is settled.
+// are sent what was the dead's. Stored results are lost at random points, of which the node tells
+// their owners, and whoever reads them. The model here knows only what is submitted, what is stored
+// and what is settled.
 // All machines check themselves after each event. A failure names its seed.
 
 #include <algorithm>
 #include <cstdint>
 #include <deque>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <random>
 #include <set>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -65,7 +69,7 @@ class process final : public owner_host, public executor_host {
     running.push_back(&one);
   }
   key_list uncovered(body& one) override;
-  void pin(object_key) override {}
+  void pin(object_key object) override { asked.push_back(object); }
   void unpin(object_key) override {}
   void discard(actor_life&) override {}
   std::string function_name(const mobula::detail::function_id&) const override { return "f"; }
@@ -83,7 +87,8 @@ class process final : public owner_host, public executor_host {
   bool alive = true;
   std::vector<body*> running, waiting, begun;
   std::map<const body*, key_list> covers;
-  std::set<object_key> outcomes;    ///< told by `settled`
+  std::map<object_key, std::size_t> outcomes;  ///< how often told by `settled`
+  std::deque<object_key> asked;                ///< pins that are not answered
   std::vector<object_key> handles;  ///< uses of the program's
 };
 
@@ -99,7 +104,7 @@ class world final : public node_host, public directory_host {
   }
 
   std::string broken;
-  std::size_t settled_count = 0, deaths = 0, failed = 0;
+  std::size_t settled_count = 0, deaths = 0, failed = 0, losses = 0, again = 0;
 
   void run(int steps) {
     for (int i = 0; i < steps && broken.empty(); ++i) step(true);
@@ -110,6 +115,10 @@ class world final : public node_host, public directory_host {
   }
   std::uint64_t below(std::uint64_t count) { return random_() % count; }
   bool one_in(std::uint64_t count) { return below(count) == 0; }
+  std::size_t times_lost(object_key one) const {
+    const auto at = lost_.find(one);
+    return at == lost_.end() ? 0 : at->second;
+  }
 
   template <class Message>
   void post(party from, party to, Message&& one) {
@@ -166,6 +175,7 @@ class world final : public node_host, public directory_host {
       if (gone_.count(from) != 0 && judged_.count(from) != 0) return true;
       std::visit(
           [&]<class Message>(Message& what) {
+            if constexpr (std::is_same_v<Message, free_object>) stored_.erase(what.object);
             if constexpr (is_for_directory<Message>) {
               directory_.receive(from, std::move(what), now_);
             } else {
@@ -300,6 +310,46 @@ class world final : public node_host, public directory_host {
     actors_.push_back(key);
     driver().verify();
   }
+  /// Something is read, and the disk has lost it: what nobody knows of nobody reads.
+  void lose_one() {
+    if (stored_.empty()) return;
+    auto at = stored_.begin();
+    std::advance(at, static_cast<std::ptrdiff_t>(below(stored_.size())));
+    const object_key one = *at;
+    const process& owner = *processes_[one.owner];
+    const outcome* const known = owner.owns.result(one);
+    if (owner.alive && (known == nullptr || known->kind != outcome_kind::stored)) return;
+    stored_.erase(at);
+    ++losses;
+    ++lost_[one];
+    post(node_party, one.owner, message(object_lost{one, lost_error()}));
+  }
+  static error_fields lost_error() {
+    return {.code = error_code::object_lost, .what = "it could not be read back"};
+  }
+  bool answer_pin(process& of) {
+    if (of.asked.empty()) return false;
+    const object_key one = of.asked.front();
+    of.asked.pop_front();
+    const bool is_there = stored_.count(one) != 0;
+    of.runs.argument_pinned(
+        one, is_there ? nullptr : std::make_shared<const error_fields>(lost_error()), now_);
+    of.cover_new();
+    of.verify();
+    return true;
+  }
+  /// The program reads something, and finds it lost.
+  void read_one(process& of) {
+    if (of.handles.empty()) return;
+    const object_key one = of.handles[below(of.handles.size())];
+    const outcome* const known = of.owns.result(one);
+    if (known == nullptr || known->kind != outcome_kind::stored || stored_.count(one) != 0) return;
+    const bool is_known = of.owns.unread(one, of.owns.settlings(), now_);
+    claim(is_known == (of.owns.result(one)->kind != outcome_kind::pending),
+          "it is not said whether to wait");
+    of.cover_new();
+    of.verify();
+  }
   void drop_handle(process& of) {
     if (of.handles.empty()) return;
     const std::size_t at = below(of.handles.size());
@@ -353,6 +403,11 @@ class world final : public node_host, public directory_host {
     } else if (one.kind == body_kind::constructor && one_in(8)) {
       how.result = failed_outcome({.code = error_code::task, .what = "no"});
     }
+    if (pushed && how.result.kind == outcome_kind::value && one_in(3)) {
+      how.result.kind = outcome_kind::stored;
+      how.result.size = 100'000;
+      stored_.insert(one.push.task);
+    }
     // A handle may outlive the call.
     const auto covered = of.covers.find(&one);
     if (covered != of.covers.end() && !covered->second.empty() && one_in(4)) {
@@ -378,14 +433,19 @@ class world final : public node_host, public directory_host {
   void add_older(const process& of, object_key than, key_list& refs) {
     if (of.handles.empty()) return;
     const object_key one = of.handles[below(of.handles.size())];
-    if (made_.at(one) < made_.at(than)) refs.push_back(one);
+    // What was made again under a new key is not there.
+    const auto its = made_.find(one), bodys = made_.find(than);
+    if (its == made_.end() || bodys == made_.end()) return;
+    if (its->second < bodys->second) refs.push_back(one);
   }
 
   void step(bool wild) {
     now_ += 1'000'000;
     const std::uint64_t what = below(100);
-    if (what < 45) {
+    if (what < 42) {
       if (!deliver()) cut_one();
+    } else if (what < 46) {
+      answer_pin(any_process());
     } else if (what < 48) {
       cut_one();
     } else if (what < 70) {
@@ -407,7 +467,8 @@ class world final : public node_host, public directory_host {
   void act(std::uint64_t what) {
     process& one = any_process();
     if (what < 87) return submit(one);
-    if (what < 91) return call(one);
+    if (what < 90) return call(one);
+    if (what < 91) return one_in(2) ? lose_one() : read_one(one);
     if (what < 93) return drop_handle(one);
     if (what < 94) return actors_.size() < 4 ? spawn() : drop_actor();
     if (what < 95) {
@@ -485,6 +546,7 @@ class world final : public node_host, public directory_host {
             end_body(*one);
             busy = true;
           }
+          busy = answer_pin(*one) || busy;
         }
         if (starting_ != 0) {
           start_one();
@@ -526,6 +588,7 @@ class world final : public node_host, public directory_host {
       claim(one->owns.object_count() == 0, "an object is left" + of);
       claim(one->owns.actor_count() == 0, "an actor is left" + of);
       claim(one->owns.lease_count() == 0, "a lease is left" + of);
+      claim(one->owns.lineage().size() == 0, "lineage is left" + of);
       claim(one->runs.bodies() == 0, "a body is left" + of);
       claim(one->runs.actors() == 0, "a life is left" + of);
     }
@@ -544,6 +607,8 @@ class world final : public node_host, public directory_host {
   std::map<std::pair<party, party>, std::deque<message>> links_;
   std::set<party> gone_, judged_;
   std::map<object_key, std::size_t> made_;  ///< all objects that ever were, and which came when
+  std::set<object_key> stored_;  ///< that can be read
+  std::map<object_key, std::size_t> lost_;  ///< how often
   std::map<party, death> deaths_;
   std::map<party, std::vector<party>> to_cut_;
   std::deque<death> ending_;
@@ -564,7 +629,9 @@ void process::send(party to, push_task&& one) { all.post(self, to, message(std::
 void process::send(party to, task_done&& one) { all.post(self, to, message(std::move(one))); }
 void process::send(party to, message&& one) { all.post(self, to, std::move(one)); }
 void process::settled(object_key object, const outcome& result) {
-  all.claim(outcomes.insert(object).second || object.owner != self, "settled twice");
+  const std::size_t times = ++outcomes[object];
+  all.claim(times <= 1 + all.times_lost(object) || object.owner != self, "settled twice");
+  if (times > 1 && object.owner == self) ++all.again;
   all.claim(result.kind != outcome_kind::pending, "settled with nothing");
   ++all.settled_count;
   if (result.kind == outcome_kind::failed) ++all.failed;
@@ -606,9 +673,9 @@ void process::cover_new() {
 }  // namespace
 
 TEST_CASE("owner: a world of machines settles everything once and keeps nothing",
-          "[engine][owner][clause-14][clause-24][clause-36]") {
+          "[engine][owner][clause-14][clause-24][clause-36][clause-38]") {
   constexpr std::uint64_t seeds = 6000;
-  std::size_t deaths = 0, settled = 0, failed = 0;
+  std::size_t deaths = 0, settled = 0, failed = 0, losses = 0, again = 0;
   for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
     world all(seed);
     all.run(600);
@@ -617,8 +684,12 @@ TEST_CASE("owner: a world of machines settles everything once and keeps nothing"
     deaths += all.deaths;
     settled += all.settled_count;
     failed += all.failed;
+    losses += all.losses;
+    again += all.again;
   }
   CHECK(deaths > seeds);
   CHECK(failed > seeds);
+  CHECK(losses > seeds);
+  CHECK(again > seeds / 2);
   CHECK(settled > 2 * failed);
 }
