@@ -200,6 +200,7 @@ TEST_CASE("owner: a lease that nobody wants any more is returned at once", "[eng
   at.submit();
   at.cancel(1);
   CHECK(at.grant(1, w) == words{"N <- return L1"});
+  CHECK(at.work.stray() == 0);  // The grant has crossed the word that it is not wanted.
 }
 
 TEST_CASE("owner: refused wishes fail what waits, and nothing else", "[engine][owner][clause-17]") {

@@ -138,8 +138,8 @@ class task_leases {
     if (lease_by_id_.contains(what.lease.value())) return false;
     const auto at = class_by_number_.find(what.lease_class);
     if (at == class_by_number_.end()) {
-      out_.send(node_, return_lease{what.lease});
-      return false;
+      out_.send(node_, return_lease{what.lease});  // the wish was taken back meanwhile
+      return true;
     }
     const slot home = at->second;
     const slot made = leases_.take();
