@@ -171,6 +171,8 @@ class world final : public node_host, public directory_host {
     auto& queue = links_[{from, to}];
     message one = std::move(queue.front());
     queue.pop_front();
+    about_leaving_ = std::holds_alternative<ask_to_leave>(one) ||
+                     std::holds_alternative<leave_answer>(one);
     if (to == node_party) {
       if (gone_.count(from) != 0 && judged_.count(from) != 0) return true;
       std::visit(
@@ -533,7 +535,9 @@ class world final : public node_host, public directory_host {
     const auto settle = [&] {
       for (int quiet = 0; quiet < 400 && broken.empty();) {
         now_ += 100'000'000;
-        bool busy = deliver() || cut_one();
+        // Who is needed is asked again and again: that alone is no work.
+        about_leaving_ = false;
+        bool busy = (deliver() && !about_leaving_) || cut_one();
         for (const auto& [who, one] : processes_) {
           if (!one->alive) continue;
           const std::vector<body*> waiting = one->waiting;
@@ -601,6 +605,7 @@ class world final : public node_host, public directory_host {
 
   std::mt19937_64 random_;
   instant now_ = 0;
+  bool about_leaving_ = false;  ///< what was delivered last
   node node_;
   directory directory_;
   std::map<party, std::unique_ptr<process>> processes_;
