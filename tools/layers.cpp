@@ -38,11 +38,13 @@ struct table {
   std::vector<layer> layers;
   std::vector<rule> never;
   std::vector<rule> only;
+  std::vector<rule> pure;  // of folders
 };
 
 struct header {
   std::vector<std::string> own;       // "mobula/..." includes, in order
   std::set<std::string> foreign;      // all others
+  std::vector<std::string> impure;    // lines with a variable, or with a clock
   std::vector<std::string> problems;  // faults that need no other header to see
 };
 
@@ -81,13 +83,17 @@ table read_table(const std::filesystem::path& path) {
     int rank = 0;
     if (kind == "layer" && words >> name >> rank) {
       result.layers.push_back({name, rank});
-    } else if ((kind == "never" || kind == "only") && words >> name && name.back() == ':') {
+    } else if ((kind == "never" || kind == "only" || kind == "pure") && words >> name &&
+               name.back() == ':') {
       name.pop_back();
       rule entry{name, {}};
       for (std::string word; words >> word;) {
         entry.names.insert(word);
       }
-      (kind == "never" ? result.never : result.only).push_back(entry);
+      (kind == "never"  ? result.never
+       : kind == "only" ? result.only
+                        : result.pure)
+          .push_back(entry);
     } else {
       std::cerr << "layers: " << path.string() << ':' << number << ": not understood: " << line
                 << '\n';
@@ -115,6 +121,14 @@ std::size_t width(const std::string& line) {
   }));
 }
 
+// Whether the line defines a variable that outlives a call and may change, or asks a clock.
+bool is_impure(const std::string& line) {
+  static const std::regex variable(
+      R"(^\s*(inline|static|extern|thread_local)\b(?!.*\b(constexpr|constinit const|consteval)\b)[^(]*[;={].*)");
+  static const std::regex clock(R"(^(?!\s*//).*\b(thread_local|\w+_clock::).*)");
+  return std::regex_match(line, variable) || std::regex_match(line, clock);
+}
+
 header read_header(const std::filesystem::path& path) {
   static const std::regex include_line(R"(^\s*#\s*include\s*(["<])([^">]+)[">].*)");
   header result;
@@ -134,6 +148,7 @@ header read_header(const std::filesystem::path& path) {
     } else if (!opening && line.find_first_not_of(" \t") != std::string::npos) {
       opening = line;
     }
+    if (is_impure(line)) result.impure.push_back("line " + std::to_string(number));
     std::smatch match;
     if (std::regex_match(line, match, include_line)) {
       const std::string name = match[2];
@@ -276,6 +291,24 @@ void check_only(const graph& headers, const rule& allowed) {
   }
 }
 
+// No header of the folder includes anything else that is not Mobula's, and none has a variable or
+// asks a clock.
+void check_pure(const graph& headers, const rule& allowed) {
+  for (const auto& [name, content] : headers) {
+    if (!name.starts_with(allowed.header)) {
+      continue;
+    }
+    for (const std::string& foreign : content.foreign) {
+      if (!allowed.names.contains(foreign)) {
+        fault(name, "includes <" + foreign + ">, which " + allowed.header + " does without");
+      }
+    }
+    for (const std::string& line : content.impure) {
+      fault(name, line + " has a variable or a clock, and " + allowed.header + " does without");
+    }
+  }
+}
+
 std::size_t median(std::vector<std::size_t> values) {
   if (values.empty()) {
     return 0;
@@ -347,6 +380,10 @@ int main(int argc, char** argv) {
   }
   for (const rule& allowed : rules.only) {
     check_only(headers, allowed);
+  }
+
+  for (const rule& allowed : rules.pure) {
+    check_pure(headers, allowed);
   }
 
   print_statistics(rules, headers);

@@ -387,7 +387,8 @@ class town final : public directory_host {
     if (!first) {
       demand(known->second.state != actor_state::dead || said.state == actor_state::dead,
              "the dead rise");
-      demand(said.life >= known->second.life, "a life is told late");
+      const bool forgotten = said.state == actor_state::dead && said.life == 0;
+      demand(said.life >= known->second.life || forgotten, "a life is told late");
       known->second = said;
     }
     demand((said.state == actor_state::alive) == !said.worker.empty(), "where does it live?");

@@ -272,7 +272,7 @@ TEST_CASE("an end that comes while the actor is constructed", "[executor]") {
     CHECK(at.tell(directory, other) == words{"pin A70"});
     end_actor order = ender(false);
     order.actor.number = 2;
-    CHECK(at.tell(directory, order) == words{"D <- ended D2/1 asked", "discard D2/1"});
+    CHECK(at.tell(directory, order) == words{"D <- ended D2/1 asked", "discard D2/1 unmade"});
     CHECK(at.pinned({a, 70}) == words{"unpin A70"});
   }
 }

@@ -158,7 +158,7 @@ TEST_CASE("a call and a constructor whose argument can't be read fail", "[execut
     at.tell(a, call(a, 1));
     CHECK(at.pinned(x, lost) ==
           words{"A <- done A1 failed 7 actor \"tally\" died: its constructor could not run: gone",
-                "D <- made D1/1 failed 11 gone", "discard D1/1"});
+                "D <- made D1/1 failed 11 gone", "discard D1/1 unmade"});
   }
   CHECK(at.work.pinned() == 0);
 }

@@ -107,7 +107,7 @@ class written_host final : public executor_host {
   void pin(object_key object) override { say("pin " + name_of(object)); }
   void unpin(object_key object) override { say("unpin " + name_of(object)); }
   void discard(actor_life& one) override {
-    say("discard " + name_of(one.made.actor, one.made.life));
+    say("discard " + name_of(one.made.actor, one.made.life) + (one.begun ? "" : " unmade"));
   }
   std::string function_name(const mobula::detail::function_id& of) const override {
     return "function " + std::to_string(of.index);

@@ -185,10 +185,10 @@ class lease_world final : public node_host {
     check_sums();
   }
 
-  std::size_t serves(party worker) const {
+  std::size_t serves(party who) const {
     return static_cast<std::size_t>(
         std::count_if(leases.begin(), leases.end(),
-                      [&](const auto& one) { return one.second.worker == worker; }));
+                      [&](const auto& one) { return one.second.worker == who; }));
   }
   /// Not always at once, so that leases come between.
   void answer_one() {

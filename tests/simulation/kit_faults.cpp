@@ -52,6 +52,12 @@ bool finds_owner_dead(const std::vector<mobula::future<int>>& of) {
 }
 int calls_begun = 0;
 
+class quitter {
+ public:
+  int answer(int value) { return value; }
+  void quit() { mobula::this_actor::exit(); }
+};
+
 // A process's number, and a future that it answers for.
 struct loan {
   std::size_t worker = 0;
@@ -248,6 +254,18 @@ TEST_CASE("an actor's own process goes when nobody needs what its calls have mad
     made = {};
     mobula::sleep_for(10s);
     REQUIRE_FALSE(lives(worker));
+  });
+}
+
+TEST_CASE("what an actor has answered arrives, though its process goes at once",
+          "[kit][clause-23][clause-52]") {
+  mobula::runtime_options options;
+  options.simulation.faults.message_loss = 0.7;
+  testing::for_each_seed({.count = 200}, options, [] {
+    const mobula::actor<quitter> one = mobula::spawn<quitter>();
+    const mobula::future<int> answer = one.call<&quitter::answer>(7);
+    one.post<&quitter::quit>();
+    REQUIRE(mobula::get(answer) == 7);
   });
 }
 

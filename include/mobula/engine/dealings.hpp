@@ -110,6 +110,15 @@ class dealing_table {
     parties_.erase(who);
   }
 
+  /// Whether `test(facts)` holds for one of all. O(all that ever were at once).
+  template <class Test>
+  bool any_of(Test test) const {
+    for (const dealing& one : all_) {
+      if (!one.idle() && test(one)) return true;
+    }
+    return false;
+  }
+
   std::size_t count() const noexcept { return count_; }
 
  private:

@@ -313,15 +313,9 @@ class references {
   /// Why it can't be had; null where it can, or is settled here.
   std::shared_ptr<const error_fields> loss(object_key key) const { return entries_[at(key)].why; }
 
-  /// Somebody counts on this party for a key: it is borrowed from here, or on its way from here.
-  /// O(held keys).
+  /// Somebody counts on this party: a key is borrowed, or on its way, from here. O(what is open).
   bool lends() const {
-    for (std::uint32_t i = 1; i < entries_.end(); ++i) {
-      for (std::uint32_t at = entries_[i].open.first; at != 0; at = dealings_[at].entry_after) {
-        if (dealings_[at].borrows || dealings_[at].on_way != 0) return true;
-      }
-    }
-    return false;
+    return dealings_.any_of([](const auto& one) { return one.borrows || one.on_way != 0; });
   }
   /// Entries. What waits for an answer after its last use counts.
   std::size_t held_count() const noexcept { return entries_.held(); }

@@ -25,6 +25,7 @@
 #include "mobula/backends/simulation/shared_state.hpp"
 #include "mobula/backends/simulation/worker_actors.hpp"
 #include "mobula/backends/simulation/worker_bodies.hpp"
+#include "mobula/backends/simulation/worker_messages.hpp"
 #include "mobula/backends/simulation/worker_objects.hpp"
 #include "mobula/backends/simulation/worker_process.hpp"
 #include "mobula/backends/simulation/worker_store.hpp"

@@ -45,6 +45,7 @@ class party_process : public party_base {
     one.link.frame_arrived(frame, world_.now());
     take_messages(from, one);
     set_timer();
+    if (alive_) after_event();
   }
   /// Nothing comes from that peer any more.
   void peer_gone(party who) override {
@@ -64,6 +65,17 @@ class party_process : public party_base {
   /// When its machines want to be called next, and calling them.
   virtual instant next_machine_timer() = 0;
   virtual void machine_timer() = 0;
+  /// Something has happened: a machine's event, or a peer's ack.
+  virtual void after_event() {}
+
+  /// All that was sent to living peers is known to have arrived.
+  [[nodiscard]] bool all_arrived() const {
+    if (!to_itself_.empty()) return false;
+    for (const auto& [who, one] : peers_) {
+      if (!one->cut && one->link.unacknowledged_bytes() != 0) return false;
+    }
+    return true;
+  }
 
   /// Lets a machine handle an event, and then does what it wants done.
   template <class Handle>
@@ -78,7 +90,10 @@ class party_process : public party_base {
         for (action& one : now) one();
         --depth_;
       }
-      if (alive_) set_timer();
+      if (alive_) {
+        set_timer();
+        after_event();
+      }
     }
   }
   /// To be done when the machine's event is over.

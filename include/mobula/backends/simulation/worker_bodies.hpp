@@ -228,6 +228,12 @@ inline void worker_process::discard(engine::actor_life& one) {
   auto* const object = static_cast<actor_object*>(one.user);
   one.user = nullptr;
   delete object;
+  if (one.begun) return;
+  engine::for_each_mention(one.made.constructor, [this](engine::object_key key) {
+    owner_.refs().arrived(shared_.node_party, key);
+    owner_.refs().drop(key);
+  });
+  owner_.step(world_.now());
 }
 inline std::string worker_process::function_name(const detail::function_id& of) const {
   return detail::readable_name(shared_.function(of));
@@ -452,47 +458,6 @@ inline void worker_process::kill_process() {
     delete one;
   }
   end_records(detail::failure_ptr::make(cancelled_error("its process was killed")));
-}
-
-// --- Messages ------------------------------------------------------------------------------------
-
-inline void worker_process::receive(party from, engine::message&& one) {
-  const instant now = world_.now();
-  std::visit(
-      [&]<class Message>(Message& what) {
-        if constexpr (engine::executor::is_for_executor<Message>) {
-          executor_.receive(from, std::move(what), now);
-        } else if constexpr (std::is_same_v<Message, engine::object_created>) {
-          const auto at = creations_.find(what.object);
-          if (at == creations_.end()) return;
-          const auto answer = at->second;
-          creations_.erase(at);
-          answer->status = what.status;
-          answer->why = what.why;
-          later([this, answer] { finish(answer->arrived); });
-        } else if constexpr (std::is_same_v<Message, engine::object_pinned>) {
-          const auto at = pins_.find(what.object);
-          if (at == pins_.end()) return;
-          at->second.answered = true;
-          std::vector<pin_reader> readers;
-          readers.swap(at->second.waiting);
-          pin_failure failed;
-          if (what.status != engine::store_status::ok) {
-            failed = std::make_shared<const error_fields>(what.why);
-            pins_.erase(at);
-          }
-          for (pin_reader& next : readers) {
-            later([told = std::move(next), failed] { told(failed); });
-          }
-        } else {
-          owner_.receive(from, engine::message(std::move(what)), now);
-        }
-      },
-      one);
-}
-inline void worker_process::cut_off(party who) {
-  executor_.party_gone(who, world_.now());
-  owner_.party_gone(who, world_.now());
 }
 
 }  // namespace mobula::simulation

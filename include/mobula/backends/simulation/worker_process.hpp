@@ -49,7 +49,8 @@ class object_memory {
 /// inside of `event` only, and the program's code never is.  - Nothing that a killed process's
 /// bodies do while they are unwound leaves it.
 ///
-/// The members are defined in worker_objects.hpp, worker_actors.hpp and worker_bodies.hpp.
+/// The members are defined in worker_objects.hpp, worker_actors.hpp, worker_bodies.hpp and
+/// worker_messages.hpp.
 class worker_process final : public party_process,
                              private engine::owner_host,
                              private engine::executor_host {
@@ -248,11 +249,12 @@ class worker_process final : public party_process,
   void cut_off(party who) override;
   instant next_machine_timer() override { return owner_.next_timer(); }
   void machine_timer() override { owner_.timer(world_.now()); }
+  void after_event() override;
 
   // owner_host, executor_host
   void send(party to, engine::push_task&& one) override { transmit(to, std::move(one)); }
   void send(party to, engine::task_done&& one) override;
-  void send(party to, engine::message&& one) override { transmit(to, std::move(one)); }
+  void send(party to, engine::message&& one) override;
   void settled(engine::object_key object, const engine::outcome& result) override;
   void promise_answered(std::uint64_t request, bool accepted) override;
   void actor_answered(const engine::actor_registered& what) override;
@@ -285,6 +287,7 @@ class worker_process final : public party_process,
   std::unordered_map<engine::object_key, pin_state> pins_;
   std::unordered_map<const engine::body*, engine::key_list> covers_;
   std::vector<std::unique_ptr<body_fiber>> fibers_;
+  std::uint64_t leaving_ = 0;  ///< the number of the answer to the node that it may be ended
   std::uint64_t requests_ = 0;
   std::uint64_t actors_made_ = 0;
 };

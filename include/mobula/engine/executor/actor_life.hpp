@@ -43,6 +43,7 @@ struct actor_life {
 
   make_actor made;
   void* user = nullptr;  ///< the host's: the object; null at first
+  bool begun = false;    ///< the host was asked to run its constructor
 
   // For the executor alone.
 

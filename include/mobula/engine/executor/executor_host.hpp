@@ -40,7 +40,8 @@ class executor_host : public outbox {
   virtual void unpin(object_key object) = 0;
 
   /// The life is over, and its slot goes: forget `user`. Runs no user's code; where there was an
-  /// object, its destructor has run.
+  /// object, its destructor has run. Where its constructor has not `begun`, nobody has taken over
+  /// the references that `make_actor` brought: they arrive here, and go.
   virtual void discard(actor_life& one) = 0;
 
   /// For errors: what stands for a function where the invocation has no name.

@@ -234,6 +234,7 @@ class hosted_actors {
 
   void begin(actor_life& life, body& one) {
     if (one.group != nullptr) ++one.group->running;
+    if (one.kind == body_kind::constructor) life.begun = true;
     core_.begin(one);
     life.add_running(one);
   }
@@ -347,7 +348,7 @@ class hosted_actors {
     life.made = make_actor{};
     life.user = nullptr;
     life.phase = life_phase::unused;
-    life.draining = life.ending = false;
+    life.begun = life.draining = life.ending = false;
     life.how = actor_end::asked;
     life.why.reset();
     life.groups.clear();

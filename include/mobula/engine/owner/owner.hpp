@@ -316,8 +316,8 @@ class owner final : private references_host {
       objects_.drop(what.result.refs);
       return false;
     }
-    // Where it was stored, that is lost, and this is what became of it. Where it decides nothing, it
-    // has crossed an `unborrow` or a cancel, and makes sense still.
+    // Where it was stored, that is lost, and this is what became of it. Where it decides nothing,
+    // it has crossed an `unborrow` or a cancel, and makes sense still.
     objects_.lose(what.object);
     objects_.decide(what.object, std::move(what.result));
     return true;
