@@ -84,7 +84,11 @@ inline void worker_process::end_records(const detail::failure_ptr& why) {
     one->settle_failure(why);
     if (has_producer) one->end_producing();
   }
-  for (detail::task* const one : infeasible_) one->unpin();
+  for (detail::task* const one : infeasible_) {
+    one->settle_failure(why);
+    if (one->is_producing()) one->end_producing();
+    one->unpin();
+  }
   infeasible_.clear();
 }
 
