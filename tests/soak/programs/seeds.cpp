@@ -5,8 +5,8 @@
 // and one that takes a minute of real time hangs. `--alone` keeps a single seed in this process,
 // for debuggers. Nights run more seeds than CI: see tools/soak.
 //
-//   $ ./seeds --first 1 --count 400
-//   400 seeds: each program ended as its model says, and left nothing behind
+//   $ ./seeds --first 1 --count 1000
+//   1000 seeds: each program ended as its model says, and left nothing behind
 
 #include <algorithm>
 #include <chrono>

@@ -192,7 +192,7 @@ class owner final : private references_host {
   /// The link to a party is cut, and all that came over it has been received.
   void party_gone(party who, instant now) {
     death how;
-    const instant late = now + options_.death_patience;
+    const instant late = now + std::min(options_.death_patience, never - now);
     if (!references_.is_dead(who) && deaths_.cut(who, late, how)) judge(how);
     step(now);
   }
