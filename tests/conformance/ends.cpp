@@ -214,23 +214,37 @@ TEST_CASE("a foreign thread that runs a body for its get throws logic_error at t
   const event began;
   std::string thrown;
   std::thread other;
+  std::atomic<pid_t> waiting{0};
+  std::optional<promise<int>> never;  // outlives the runtime, so that it isn't broken before
   {
     test_runtime runtime{{.cpus = 1}};
-    other = std::thread([&thrown, began] {
+    const std::vector<future<int>> unresolved{never.emplace().get_future()};
+    other = std::thread([&thrown, &waiting, began, unresolved] {
+      waiting = ::gettid();
       try {
         get(async(
-            [](event mark) {
+            [](event mark, const std::vector<future<int>>& nothing) {
               mark.set();
-              mobula::this_task::sleep_for(1h);
+              // Virtual time would jump there at once.
+              traits().real_time ? mobula::this_task::sleep_for(1h)
+                                 : static_cast<void>(get(nothing.front()));
             },
-            began));
+            began, unresolved));
       } catch (const std::logic_error& error) {
         thrown = error.what();
       } catch (const std::exception& error) {
         thrown = std::string("not a logic_error: ") + error.what();
       }
     });
-    began.wait();
+    if (traits().real_time) {
+      began.wait();
+    } else {
+      // The body runs elsewhere, while its caller waits for it. Other threads take real time.
+      const auto end = steady::now() + patience;
+      while (!(began.is_set() && is_asleep(waiting)) && steady::now() < end) {
+        std::this_thread::sleep_for(1ms);
+      }
+    }
   }
   other.join();
   CHECK_THAT(thrown, Catch::Matchers::ContainsSubstring("the runtime ended while a thread waited"));
