@@ -144,8 +144,9 @@ inline std::vector<message> typical() {
                                .purpose = lease_purpose::tasks,
                                .resources = {},
                                .resources_to_place = some_resources(1),
-                               .fail_if_infeasible = true});
-  all.push_back(actor_registered{20, registration::taken, key(18, 19), 21, "counter"});
+                               .fail_if_infeasible = true,
+                               .about = bytes_of("about")});
+  all.push_back(actor_registered{20, registration::taken, key(18, 19), 21, "counter", bytes_of("about")});
   all.push_back(actor_arguments{key(18, 19), call("counter"), why(threw())});
   all.push_back(find_actor{20, "tally", "ns", 21});
   all.push_back(watch_actor{key(18, 19)});
@@ -158,16 +159,18 @@ inline std::vector<message> typical() {
                            .label = "tally",
                            .max_concurrency = 22,
                            .groups = {{"io", 23}},
-                           .restarted = true});
+                           .restarted = true,
+                           .about = bytes_of("about")});
   all.push_back(actor_made{key(18, 19), 24, why(threw())});
   all.push_back(end_actor{key(18, 19), 24, true, why(crashed())});
   all.push_back(actor_ended{key(18, 19), 24, actor_end::exited});
   all.push_back(create_object{object, 25});
   all.push_back(object_created{object, store_status::disk_full,
-                               {.code = error_code::out_of_disk, .what = "full"}});
+                               {.code = error_code::out_of_disk, .what = "full"},
+                               {27, 28, 29}});
   all.push_back(publish_object{object});
   all.push_back(pin_object{object});
-  all.push_back(object_pinned{object, store_status::unknown, crashed()});
+  all.push_back(object_pinned{object, store_status::unknown, crashed(), {27, 28, 29}});
   all.push_back(unpin_object{object});
   all.push_back(free_object{object});
   all.push_back(object_lost{object, {.code = error_code::object_lost, .what = "gone"}});

@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "mobula/backends/simulation/action.hpp"
+#include "mobula/backends/hosting/action.hpp"
 #include "mobula/backends/simulation/random.hpp"
 #include "mobula/backends/simulation/trace.hpp"
 

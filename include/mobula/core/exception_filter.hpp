@@ -14,7 +14,7 @@ class exception_filter {
   using predicate = bool (*)(const std::exception_ptr&);
 
   constexpr exception_filter() noexcept = default;
-  explicit constexpr exception_filter(predicate test) noexcept : matches_(test) {}
+  explicit constexpr exception_filter(predicate which) noexcept : matches_(which) {}
 
   /// Whether it can match at all.
   constexpr bool empty() const noexcept { return matches_ == nullptr; }
@@ -24,6 +24,9 @@ class exception_filter {
   bool matches(const std::exception_ptr& thrown) const {
     return matches_ != nullptr && thrown != nullptr && matches_(thrown);
   }
+
+  /// For backends, which send it by its address.
+  constexpr predicate test() const noexcept { return matches_; }
 
   friend constexpr bool operator==(exception_filter, exception_filter) noexcept = default;
 

@@ -6,7 +6,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <map>
 #include <mutex>
 #include <stdexcept>
@@ -15,10 +14,8 @@
 #include <typeinfo>
 #include <vector>
 
-#include <dlfcn.h>
-#include <link.h>
-
 #include "mobula/core/errors.hpp"
+#include "mobula/core/module.hpp"
 
 namespace mobula {
 class input;
@@ -48,6 +45,7 @@ struct function_entry {
   void (*drop_arguments)(task& self) noexcept = nullptr;
   void (*destroy_instance)(void* instance) noexcept =
       nullptr;  ///< of the actor's class; null for tasks
+  const std::type_info* actor_class = nullptr;  ///< of a constructor: what it makes
   /// The compiler's own words for the template's arguments; `readable_name` makes a name of it.
   const char* signature = nullptr;
   function_kind kind = function_kind::task;
@@ -142,7 +140,7 @@ class function_table {
     const std::lock_guard lock{mutex_};
     std::uint32_t index = 0;
     for (const function_entry* one : entries_) {
-      if (one == &of) return {fingerprint(base), index};
+      if (one == &of) return {module_fingerprint(base), index};
       if (module_of(one) == base) ++index;
     }
     throw unknown_function_error("function '" + readable_name(of) +
@@ -154,7 +152,7 @@ class function_table {
     const std::lock_guard lock{mutex_};
     std::uint32_t left = id.index;
     for (const function_entry* one : entries_) {
-      if (fingerprint(module_of(one)) != id.module) continue;
+      if (module_fingerprint(module_of(one)) != id.module) continue;
       if (left-- == 0) return *one;
     }
     throw unknown_function_error("function " + std::to_string(id.index) + " of module " +
@@ -163,67 +161,6 @@ class function_table {
   }
 
  private:
-  static const void* module_of(const function_entry* entry) {
-    Dl_info info{};
-    return dladdr(entry, &info) != 0 ? info.dli_fbase : nullptr;
-  }
-
-  /// FNV-1a over the module's build-id, or over its path where it was linked without one.
-  static std::uint64_t fingerprint(const void* base) {
-    struct search {
-      const void* base;
-      std::uint64_t hash;
-    } wanted{base, 14695981039346656037ULL};
-    dl_iterate_phdr(
-        [](dl_phdr_info* module, std::size_t, void* closure) {
-          auto& found = *static_cast<search*>(closure);
-          if (!contains(*module, found.base)) return 0;
-          if (!hash_build_id(*module, found.hash)) {
-            hash_bytes(module->dlpi_name, std::strlen(module->dlpi_name), found.hash);
-          }
-          return 1;
-        },
-        &wanted);
-    return wanted.hash;
-  }
-
-  static bool contains(const dl_phdr_info& module, const void* address) {
-    const auto wanted = reinterpret_cast<std::uintptr_t>(address);
-    for (int i = 0; i < module.dlpi_phnum; ++i) {
-      const auto& part = module.dlpi_phdr[i];
-      const auto begin = static_cast<std::uintptr_t>(module.dlpi_addr + part.p_vaddr);
-      if (part.p_type == PT_LOAD && wanted >= begin && wanted < begin + part.p_memsz) return true;
-    }
-    return false;
-  }
-
-  static bool hash_build_id(const dl_phdr_info& module, std::uint64_t& hash) {
-    constexpr std::uint32_t gnu_build_id = 3;  // NT_GNU_BUILD_ID
-    for (int i = 0; i < module.dlpi_phnum; ++i) {
-      const auto& part = module.dlpi_phdr[i];
-      if (part.p_type != PT_NOTE) continue;
-      const auto* at = reinterpret_cast<const std::byte*>(module.dlpi_addr + part.p_vaddr);
-      const auto* const end = at + part.p_memsz;
-      while (at + 12 <= end) {
-        std::uint32_t sizes[3];  // of the name, of the content, and the kind
-        std::memcpy(sizes, at, sizeof sizes);
-        const std::byte* const content = at + 12 + ((sizes[0] + 3U) & ~3U);
-        if (sizes[2] == gnu_build_id && sizes[0] == 4 && content + sizes[1] <= end) {
-          hash_bytes(content, sizes[1], hash);
-          return true;
-        }
-        at = content + ((sizes[1] + 3U) & ~3U);
-      }
-    }
-    return false;
-  }
-
-  static void hash_bytes(const void* data, std::size_t size, std::uint64_t& hash) {
-    for (std::size_t i = 0; i < size; ++i) {
-      hash = (hash ^ static_cast<const unsigned char*>(data)[i]) * 1099511628211ULL;
-    }
-  }
-
   mutable std::mutex mutex_;
   std::vector<const function_entry*> entries_;
   mutable std::size_t checked_ = 0;  ///< how many there were when the schemes were found to agree

@@ -86,6 +86,7 @@ struct call_member {
 /// `spawn<A>`.
 template <class Actor>
 struct call_constructor {
+  using actor_class = Actor;
   static constexpr function_kind kind = function_kind::constructor;
   using known = signature<void>;
   template <class... Arguments>
@@ -178,6 +179,7 @@ class call_record<Policy, type_list<Parameters...>, Stored...> final : public ta
     };
     if constexpr (Policy::kind == function_kind::constructor) {
       made.destroy_instance = [](void* instance) noexcept { Policy::destroy(instance); };
+      made.actor_class = &typeid(typename Policy::actor_class);
     }
     made.signature = Policy::name();
     made.kind = Policy::kind;

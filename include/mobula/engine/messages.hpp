@@ -13,70 +13,16 @@
 #include <variant>
 #include <vector>
 
-#include <boost/container/small_vector.hpp>
-
 #include "mobula/core/error_fields.hpp"
-#include "mobula/core/function.hpp"
 #include "mobula/core/resource_vector.hpp"
 #include "mobula/engine/ids.hpp"
+#include "mobula/engine/outcome.hpp"
 #include "mobula/engine/payload.hpp"
 
 namespace mobula::engine {
 
 /// Changes with every change of a layout. Parties of two versions don't talk.
-inline constexpr std::uint16_t protocol_version = 1;
-
-/// Values and arguments of at most so many bytes travel with the message, larger values through the
-/// store. Source: SPEC clause 35.
-inline constexpr std::size_t inline_bytes_max = 64 * 1024;
-
-/// Most messages name none or one.
-using key_list = boost::container::small_vector<object_key, 2>;
-
-// --- Values --------------------------------------------------------------------------------------
-
-enum class outcome_kind : std::uint8_t { pending = 0, value = 1, stored = 2, failed = 3 };
-
-/// What became of an object.
-struct outcome {
-  outcome_kind kind = outcome_kind::pending;
-  payload value;             ///< of `value`
-  std::uint64_t size = 0;    ///< of `stored`: bytes in the store under the object's key
-  key_list refs;             ///< futures, promises and actors inside the value
-  std::shared_ptr<const error_fields> why;  ///< of `failed`; never null there
-
-  friend bool operator==(const outcome& a, const outcome& b) {
-    return a.kind == b.kind && a.value == b.value && a.size == b.size && a.refs == b.refs &&
-           (a.why == b.why || (a.why && b.why && *a.why == *b.why));
-  }
-};
-inline outcome failed_outcome(error_fields why) {
-  outcome made;
-  made.kind = outcome_kind::failed;
-  made.why = std::make_shared<const error_fields>(std::move(why));
-  return made;
-}
-
-/// An argument that was a future: its value goes with the call, inline or by its key in the store.
-struct carried {
-  object_key object;
-  outcome value;  ///< `value` or `stored`
-  friend bool operator==(const carried&, const carried&) = default;
-};
-using carried_list = boost::container::small_vector<carried, 1>;
-
-/// What is run, and with what. `arguments` was written by the front end; it names the k-th carried
-/// value and the k-th reference by their index.
-struct invocation {
-  detail::function_id function;
-  payload arguments;
-  key_list refs;        ///< futures, promises and actors inside the arguments
-  carried_list values;  ///< of the arguments that are resolved
-  /// Which exceptions are worth another attempt; 0: none. The host's number.
-  std::uint64_t filter = 0;
-  std::string name;     ///< empty: the function's
-  friend bool operator==(const invocation&, const invocation&) = default;
-};
+inline constexpr std::uint16_t protocol_version = 2;
 
 // --- Objects: owner, borrowers -------------------------------------------------------------------
 
@@ -334,6 +280,7 @@ struct register_actor {
   resource_vector resources;           ///< while it lives
   resource_vector resources_to_place;  ///< to be placed
   bool fail_if_infeasible = false;
+  payload about;  ///< what handles to it know: the host's own
   friend bool operator==(const register_actor&, const register_actor&) = default;
 };
 enum class registration : std::uint8_t { made = 0, found = 1, taken = 2, other_type = 3 };
@@ -343,6 +290,7 @@ struct actor_registered {
   object_key actor;  ///< the one that has the name; the receiver holds a reference to it now
   std::uint64_t type = 0;
   std::string label;
+  payload about;  ///< of the actor that has the name
   friend bool operator==(const actor_registered&, const actor_registered&) = default;
 };
 /// From whoever registered the actor, when the constructor's arguments are there; with `failed` the
@@ -397,6 +345,7 @@ struct make_actor {
   std::uint32_t max_concurrency = 1;
   std::vector<std::pair<std::string, std::uint32_t>> groups;
   bool restarted = false;
+  payload about{};
   friend bool operator==(const make_actor&, const make_actor&) = default;
 };
 /// From the worker: the constructor has ended.
@@ -438,6 +387,14 @@ struct actor_ended {
 
 enum class store_status : std::uint8_t { ok = 0, full = 1, disk_full = 2, unknown = 3 };
 
+/// Where an object lies in the node's memory, for the hosts at both ends: machines neither know it
+/// nor read it. All zero where memory has no places, as in a simulation.
+struct object_place {
+  std::uint32_t segment = 0;     ///< of shared memory; the host's number
+  std::uint32_t descriptor = 0;  ///< of the segment, in the node's process
+  std::uint64_t offset = 0;      ///< bytes
+  friend bool operator==(const object_place&, const object_place&) = default;
+};
 /// Room for an object. Answered by `object_created`, perhaps much later: the store makes room
 /// first.
 struct create_object {
@@ -449,6 +406,7 @@ struct object_created {
   object_key object;
   store_status status = store_status::ok;
   error_fields why;
+  object_place place{};
   friend bool operator==(const object_created&, const object_created&) = default;
 };
 /// It is written and never changes again.
@@ -465,6 +423,7 @@ struct object_pinned {
   object_key object;
   store_status status = store_status::ok;
   error_fields why;
+  object_place place{};
   friend bool operator==(const object_pinned&, const object_pinned&) = default;
 };
 struct unpin_object {

@@ -145,10 +145,10 @@ template <>
 inline constexpr auto layout_of<register_actor> =
     fields_of("register_actor", "actor", "request", "name", "name_space", "type", "label",
               "get_if_exists", "detached", "max_restarts", "max_concurrency", "groups", "purpose",
-              "resources", "resources_to_place", "fail_if_infeasible");
+              "resources", "resources_to_place", "fail_if_infeasible", "about");
 template <>
 inline constexpr auto layout_of<actor_registered> =
-    fields_of("actor_registered", "request", "how", "actor", "type", "label");
+    fields_of("actor_registered", "request", "how", "actor", "type", "label", "about");
 template <>
 inline constexpr auto layout_of<actor_arguments> =
     fields_of("actor_arguments", "actor", "constructor", "failed");
@@ -166,7 +166,7 @@ inline constexpr auto layout_of<kill_actor> =
 template <>
 inline constexpr auto layout_of<make_actor> =
     fields_of("make_actor", "actor", "life", "lease", "constructor", "label", "max_concurrency",
-              "groups", "restarted");
+              "groups", "restarted", "about");
 template <>
 inline constexpr auto layout_of<actor_made> =
     fields_of("actor_made", "actor", "life", "failed");
@@ -180,17 +180,20 @@ inline constexpr auto layout_of<actor_ended> =
 // --- The store -----------------------------------------------------------------------------------
 
 template <>
+inline constexpr auto layout_of<object_place> =
+    fields_of("object_place", "segment", "descriptor", "offset");
+template <>
 inline constexpr auto layout_of<create_object> = fields_of("create_object", "object", "size");
 template <>
 inline constexpr auto layout_of<object_created> =
-    fields_of("object_created", "object", "status", "why");
+    fields_of("object_created", "object", "status", "why", "place");
 template <>
 inline constexpr auto layout_of<publish_object> = fields_of("publish_object", "object");
 template <>
 inline constexpr auto layout_of<pin_object> = fields_of("pin_object", "object");
 template <>
 inline constexpr auto layout_of<object_pinned> =
-    fields_of("object_pinned", "object", "status", "why");
+    fields_of("object_pinned", "object", "status", "why", "place");
 template <>
 inline constexpr auto layout_of<unpin_object> = fields_of("unpin_object", "object");
 template <>
@@ -206,7 +209,7 @@ template <class T, class F>
 constexpr void visit_fields(T& value, F&& f) {
   using type = std::remove_const_t<T>;
   constexpr std::size_t n = layout_of<type>.fields.size();
-  static_assert(n <= 15, "one more line below, please");
+  static_assert(n <= 16, "one more line below, please");
   [[maybe_unused]] const auto each = [&f](auto&... members) {
     std::size_t at = 0;
     (f(layout_of<type>.fields[at++], members), ...);
@@ -223,15 +226,18 @@ constexpr void visit_fields(T& value, F&& f) {
   else if constexpr (n == 8) {
     auto& [a, b, c, d, e, g, h, i] = value;
     each(a, b, c, d, e, g, h, i);
+  } else if constexpr (n == 9) {
+    auto& [a, b, c, d, e, g, h, i, j] = value;
+    each(a, b, c, d, e, g, h, i, j);
   } else if constexpr (n == 11) {
     auto& [a, b, c, d, e, g, h, i, j, k, l] = value;
     each(a, b, c, d, e, g, h, i, j, k, l);
   } else if constexpr (n == 12) {
     auto& [a, b, c, d, e, g, h, i, j, k, l, m] = value;
     each(a, b, c, d, e, g, h, i, j, k, l, m);
-  } else if constexpr (n == 15) {
-    auto& [a, b, c, d, e, g, h, i, j, k, l, m, o, p, q] = value;
-    each(a, b, c, d, e, g, h, i, j, k, l, m, o, p, q);
+  } else if constexpr (n == 16) {
+    auto& [a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r] = value;
+    each(a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r);
   } else {
     static_assert(n == 0, "one more line above, please");
   }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "mobula/backend/frame.hpp"
+#include "mobula/backends/hosting/program_process.hpp"
 #include "mobula/backends/simulation/fiber.hpp"
 #include "mobula/backends/simulation/world.hpp"
 #include "mobula/core/record.hpp"
@@ -19,11 +20,13 @@ class worker_process;
 
 /// A fiber with what belongs to it of the thread's variables. Runs in one process, and is ended
 /// with it: a wait in it throws then.
-class body_fiber final : public fiber {
+class body_fiber final : public fiber, public hosting::sleeper {
  public:
   body_fiber(fiber_pool& pool, worker_process& in, engine::body* runs, std::uint64_t its_number,
              action what)
       : fiber(pool, std::move(what)), process(in), body(runs), number(its_number) {}
+
+  void completed() override;  // worker_bodies.hpp
 
   /// The one that runs on this thread, or null. All fibers of a simulation are of this class.
   static body_fiber* current() noexcept { return static_cast<body_fiber*>(fiber::current()); }
@@ -60,11 +63,6 @@ class body_fiber_hooks final : public fiber_hooks {
   }
 };
 
-/// Something that one fiber, or one thread of the program, waits for.
-struct completion {
-  bool done = false;
-  body_fiber* fiber = nullptr;
-  outside_wait* outside = nullptr;
-};
+using hosting::completion;
 
 }  // namespace mobula::simulation

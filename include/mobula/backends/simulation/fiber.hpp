@@ -11,13 +11,15 @@
 #include <boost/context/detail/fcontext.hpp>
 #include <cxxabi.h>
 
-#include "mobula/backends/simulation/action.hpp"
+#include "mobula/backends/hosting/action.hpp"
 #include "mobula/backends/simulation/sanitizers.hpp"
 #include "mobula/backends/simulation/stack_pool.hpp"
 #include "mobula/core/assert.hpp"
 #include "mobula/core/current_exception.hpp"
 
 namespace mobula::simulation {
+
+using hosting::action;
 
 class fiber;
 

@@ -23,18 +23,15 @@
 #include "mobula/backends/simulation/faults.hpp"
 #include "mobula/backends/simulation/node_process.hpp"
 #include "mobula/backends/simulation/shared_state.hpp"
-#include "mobula/backends/simulation/worker_actors.hpp"
 #include "mobula/backends/simulation/worker_bodies.hpp"
-#include "mobula/backends/simulation/worker_messages.hpp"
-#include "mobula/backends/simulation/worker_objects.hpp"
 #include "mobula/backends/simulation/worker_process.hpp"
-#include "mobula/backends/simulation/worker_store.hpp"
 #include "mobula/backends/simulation/world.hpp"
 
 namespace mobula::simulation {
 
 /// The one that lives, for the testing kit; null where there is none.
 class simulation_host;
+using hosting::the_abandoned;
 [[gnu::visibility("default")]] inline std::atomic<simulation_host*> the_simulation{nullptr};
 
 /// The calling thread's turn inside of a world: the mutex, where it has not got it, and the process
@@ -101,7 +98,7 @@ class simulation_host final : public detail::backend, public process_maker {
 
   detail::record_ptr put(detail::record_ptr ready) override {
     const turn mine(*this);
-    return mine.process().put(*ready);
+    return mine.process().put(std::move(ready));
   }
   bool await(detail::record& one, clock::time_point deadline) override {
     const turn mine(*this);
@@ -152,9 +149,12 @@ class simulation_host final : public detail::backend, public process_maker {
     if (one.function->kind == detail::function_kind::constructor) {
       const turn mine(*this, false);
       const auto home = shared_.constructor_homes.find(&one);
-      (home != shared_.constructor_homes.end() ? home->second : &mine.process())->construct(one);
+      (home != shared_.constructor_homes.end()
+           ? home->second
+           : static_cast<hosting::program_process*>(&mine.process()))
+          ->construct(one);
     } else {
-      if (one.spare == claimed_by_submit) one.drop_arguments();
+      if (one.spare == hosting::claimed_by_submit) one.drop_arguments();
       shared_.waited_for.erase(&one);
       one.unpin();
     }

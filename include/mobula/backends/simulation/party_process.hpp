@@ -28,11 +28,22 @@ class party_process : public party_base {
  public:
   party_process(world& in, party self) : party_base(in, self) {}
 
+  // party_loop
+
+  instant now() const noexcept override { return world_.now(); }
+  /// All is done on one thread, or by one that has entered the world.
+  void enter() override {}
+  void leave() noexcept override {}
+  void run_outside(action what) override { what(); }
+  void transmit(party to, engine::push_task&& one) override { pass_on(to, std::move(one)); }
+  void transmit(party to, engine::task_done&& one) override { pass_on(to, std::move(one)); }
+  void transmit(party to, engine::message&& one) override { pass_on(to, std::move(one)); }
+
   /// The process is dead. Peers' links are cut by the world when all that is on its way has
   /// arrived.
   void die() {
     alive_ = false;
-    todo_.clear();
+    forget_todo();
     world_.events().drop(self());
     timer_ = event_id{};
   }
@@ -58,6 +69,10 @@ class party_process : public party_base {
   }
 
  protected:
+  void event_over() override {
+    set_timer();
+    after_event();
+  }
   /// A message for the process's machines.
   virtual void receive(party from, engine::message&& one) = 0;
   /// A peer is dead.
@@ -77,33 +92,8 @@ class party_process : public party_base {
     return true;
   }
 
-  /// Lets a machine handle an event, and then does what it wants done.
-  template <class Handle>
-  void event(Handle handle) {
-    ++depth_;
-    handle();
-    if (--depth_ == 0) {
-      while (!todo_.empty()) {
-        ++depth_;
-        std::vector<action> now;
-        now.swap(todo_);
-        for (action& one : now) one();
-        --depth_;
-      }
-      if (alive_) {
-        set_timer();
-        after_event();
-      }
-    }
-  }
-  /// To be done when the machine's event is over.
-  void later(action what) {
-    MOBULA_ASSERT(depth_ > 0, "a machine asks for something outside of an event");
-    todo_.push_back(std::move(what));
-  }
-
   template <class Message>
-  void transmit(party to, Message&& one) {
+  void pass_on(party to, Message&& one) {
     if (!alive_) return;
     if (to == self()) {
       // Its own machines talk to each other without a network, but in order too.
@@ -124,7 +114,7 @@ class party_process : public party_base {
     buffer_.clear();
     engine::encode(one, buffer_);
     with.link.send(buffer_, world_.now());
-    if (depth_ == 0) set_timer();
+    if (!in_event()) set_timer();
   }
   /// Calls and tasks that have begun here, and whose answer may never arrive if this process dies
   /// now.
@@ -212,9 +202,7 @@ class party_process : public party_base {
 
   std::map<party, std::unique_ptr<peer>> peers_;
   std::deque<engine::message> to_itself_;
-  std::vector<action> todo_;
   std::vector<std::byte> buffer_;
-  int depth_ = 0;
   event_id timer_;
   instant timer_at_ = engine::never;
 };

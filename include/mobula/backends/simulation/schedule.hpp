@@ -13,13 +13,15 @@
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
-#include "mobula/backends/simulation/action.hpp"
+#include "mobula/backends/hosting/action.hpp"
 #include "mobula/backends/simulation/random.hpp"
 #include "mobula/backends/simulation/trace.hpp"
 #include "mobula/core/assert.hpp"
 #include "mobula/engine/ids.hpp"
 
 namespace mobula::simulation {
+
+using hosting::action;
 
 using engine::party;
 

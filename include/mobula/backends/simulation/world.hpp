@@ -20,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "mobula/backends/hosting/party_loop.hpp"
 #include "mobula/backends/simulation/fiber.hpp"
 #include "mobula/backends/simulation/network.hpp"
 #include "mobula/backends/simulation/random.hpp"
@@ -47,24 +48,16 @@ inline constexpr std::uint32_t fault = 10;  ///< which
 
 class world;
 
-class party_base {
+class party_base : public hosting::party_loop {
  public:
-  party_base(world& in, party self) : world_(in), self_(self) {}
-  party_base(const party_base&) = delete;
-  party_base& operator=(const party_base&) = delete;
+  party_base(world& in, party self) : party_loop(self), world_(in) {}
   virtual ~party_base() = default;
 
-  [[nodiscard]] party self() const noexcept { return self_; }
-  [[nodiscard]] bool alive() const noexcept { return alive_; }
   virtual void frame_arrived(party from, std::span<const std::byte> frame) = 0;
   virtual void peer_gone(party who) = 0;
 
  protected:
   world& world_;
-  bool alive_ = true;
-
- private:
-  const party self_;
 };
 
 /// A thread that is not the simulation's and waits for it.

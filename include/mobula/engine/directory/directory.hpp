@@ -88,7 +88,7 @@ class directory : private references_host {
       const actor_record& known = lives_[lives_.find({options_.self, *holder})];
       return tell_found(from, said.request, known, said.type);
     }
-    send(from, actor_registered{said.request, registration::made, {}, 0, {}});
+    send(from, actor_registered{said.request, registration::made, {}, 0, {}, {}});
   }
 
   void receive(party from, watch_actor&& said, instant) {
@@ -247,7 +247,7 @@ class directory : private references_host {
       const actor_record& known = lives_[lives_.find({options_.self, *holder})];
       if (said.get_if_exists) return tell_found(from, said.request, known, said.type);
       send(from, actor_registered{said.request, registration::taken, {}, known.made.type,
-                                  known.made.label});
+                                  known.made.label, {}});
       return;
     }
     references_.adopt(key);
@@ -255,7 +255,7 @@ class directory : private references_host {
     const actor_record& one = lives_[lives_.add(from, std::move(said))];
     if (one.made.name.empty()) return;
     send(from, actor_registered{one.made.request, registration::made, key, one.made.type,
-                                one.made.label});
+                                one.made.label, {}});
   }
 
   /// Whether the message is about an actor that somebody is about to register. Then it waits.
@@ -286,7 +286,8 @@ class directory : private references_host {
   // --- Answers -----------------------------------------------------------------------------------
 
   void tell_found(party to, std::uint64_t request, const actor_record& known, std::uint64_t type) {
-    actor_registered out{request, registration::other_type, {}, known.made.type, known.made.label};
+    actor_registered out{request, registration::other_type, {}, known.made.type, known.made.label,
+                         known.made.about};
     if (known.made.type == type) {
       out.how = registration::found;
       out.actor = known.made.actor;

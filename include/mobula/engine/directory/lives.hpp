@@ -121,7 +121,8 @@ class actor_lives {
                             .label = one.made.label,
                             .max_concurrency = one.made.max_concurrency,
                             .groups = one.made.groups,
-                            .restarted = one.life > 1});
+                            .restarted = one.life > 1,
+                            .about = one.made.about});
     if (!one.may_restart()) drop_constructor(index);
   }
   /// How many workers it could use now: one or none.

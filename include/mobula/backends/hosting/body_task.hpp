@@ -9,7 +9,7 @@
 
 #include "mobula/backend/task.hpp"
 
-namespace mobula::simulation {
+namespace mobula::hosting {
 
 /// For the body's frame only: `this_task` and `this_actor` read it. It never has a value.
 class body_task final : public detail::task {
@@ -30,4 +30,4 @@ class body_task final : public detail::task {
   static constexpr detail::record_type type_{.destroy_record = &destroy};
 };
 
-}  // namespace mobula::simulation
+}  // namespace mobula::hosting

@@ -1,7 +1,7 @@
 #pragma once
 
-/// The futures and promises of a simulated process: records of the front end, and the keys that
-/// they have between processes.
+/// The futures and promises of a process: records of the front end, and the keys that they have
+/// between processes.
 
 #include <memory>
 #include <string>
@@ -10,27 +10,26 @@
 
 #include "mobula/backend/foreign.hpp"
 #include "mobula/backend/promise_state.hpp"
-#include "mobula/backends/simulation/worker_process.hpp"
+#include "mobula/backends/hosting/program_process.hpp"
 #include "mobula/backends/threads/body.hpp"
 #include "mobula/core/body_failure.hpp"
 #include "mobula/core/error_fields.hpp"
 #include "mobula/serialization/input.hpp"
 #include "mobula/serialization/output.hpp"
 
-namespace mobula::simulation {
+namespace mobula::hosting {
 
 /// A record that was settled, or will be, without the backend (a part of `split`, say), and has to
 /// have a key: it becomes an object that is settled with it.
-struct worker_process::local_object {
+struct program_process::local_object {
   detail::waiter link;  // first: a fired waiter is found back by its address
-  worker_process* process = nullptr;
+  program_process* process = nullptr;
   detail::record_ptr record;
   engine::object_key key;
 
   static void fired(detail::waiter& link) noexcept {
     auto& self = reinterpret_cast<local_object&>(link);
-    worker_process& in = *self.process;
-    in.local_objects_.erase(self.key);
+    program_process& in = *self.process;
     engine::outcome value;
     if (const detail::failure* const why = self.record->failed()) {
       value = engine::failed_outcome(describe(why->cause()));
@@ -38,10 +37,11 @@ struct worker_process::local_object {
       try {
         output written;
         self.record->type().save_value(*self.record, written);
+        const inside held(in.loop_);
         packed made = in.pack_here(written.take());
         value.kind = engine::outcome_kind::value;
-        value.value = std::move(made.bytes);
         value.refs = std::move(made.refs);
+        value.value = made.take();
       } catch (const error& thrown) {
         value = engine::failed_outcome(describe(thrown));
       } catch (const std::exception& thrown) {
@@ -50,56 +50,60 @@ struct worker_process::local_object {
              .what = std::string("a value could not be sent: ") + thrown.what()});
       }
     }
-    if (in.alive_) {
+    const inside held(in.loop_);
+    in.local_objects_.erase(self.key);
+    if (in.alive()) {
       in.event([&] {
         in.take_refs(value.refs);
-        in.owner_.fulfil(self.key, 0, std::move(value), in.world_.now());
+        in.owner_.fulfil(self.key, 0, std::move(value), in.now());
       });
     }
     delete &self;
   }
 };
 
-namespace detail_of_simulation {
+namespace arriving {
 
 /// A future that arrived.
 struct arrived_object final : detail::foreign_object {
-  arrived_object(worker_process& in, engine::object_key of) : process(in), key(of) {}
+  arrived_object(program_process& in, engine::object_key of) : process(in), key(of) {}
   detail::record_ptr bind(const detail::object_maker& of) override {
     return process.record_for(key, of);
   }
-  worker_process& process;
+  program_process& process;
   const engine::object_key key;
 };
 /// The value of one that was an argument.
 struct arrived_value final : detail::foreign_object {
-  arrived_value(worker_process& in, const engine::carried& of) : process(in), what(of) {}
+  arrived_value(program_process& in, const engine::carried& of) : process(in), what(of) {}
   detail::record_ptr bind(const detail::object_maker& of) override {
     return process.value_for(what.value, what.object, of);
   }
-  worker_process& process;
+  program_process& process;
   const engine::carried what;
 };
 struct arrived_actor final : detail::foreign_actor {
-  arrived_actor(worker_process& in, engine::object_key of) : process(in), key(of) {}
+  arrived_actor(program_process& in, engine::object_key of, actor_about what)
+      : process(in), key(of), about(std::move(what)) {}
   detail::actor_ptr bind(const std::type_info& type) override {
-    return process.actor_for(key, type, {}, detail::demangle(type));
+    return process.actor_for(key, type, about);
   }
-  worker_process& process;
+  program_process& process;
   const engine::object_key key;
+  const actor_about about;
 };
 struct arrived_promise final : detail::foreign_promise {
-  arrived_promise(worker_process& in, engine::object_key of) : process(in), key(of) {}
+  arrived_promise(program_process& in, engine::object_key of) : process(in), key(of) {}
   std::shared_ptr<detail::promise_state> bind(const detail::object_maker& of) override {
     return process.promise_for(key, of);
   }
-  worker_process& process;
+  program_process& process;
   const engine::object_key key;
 };
 
-}  // namespace detail_of_simulation
+}  // namespace arriving
 
-inline worker_process::~worker_process() {
+inline program_process::~program_process() {
   for (auto& [key, one] : local_objects_) {
     static_cast<void>(one->record->remove_waiter(one->link));
     delete one;
@@ -108,15 +112,15 @@ inline worker_process::~worker_process() {
 
 // --- Keys ----------------------------------------------------------------------------------------
 
-inline void worker_process::bind(detail::record& one, engine::object_key key) {
-  drain_abandoned(shared_);
+inline void program_process::bind(detail::record& one, engine::object_key key) {
+  drain_abandoned(program_);
   one.flags |= detail::record::tracked;
-  shared_.bindings[&one] = {this, key};
+  program_.bindings[&one] = {this, key};
   records_[key] = &one;
 }
 
 /// Its outcome may have been decided while it was submitted, before anybody knew its record.
-inline void worker_process::bind_submitted(detail::record& one, engine::object_key key) {
+inline void program_process::bind_submitted(detail::record& one, engine::object_key key) {
   bind(one, key);
   const engine::outcome* const known = owner_.result(key);
   if (known != nullptr && known->kind != engine::outcome_kind::pending) {
@@ -124,12 +128,12 @@ inline void worker_process::bind_submitted(detail::record& one, engine::object_k
   }
 }
 
-inline engine::object_key worker_process::key_of(detail::record& one) {
-  drain_abandoned(shared_);
-  const auto at = shared_.bindings.find(&one);
-  return at != shared_.bindings.end() ? at->second.key : adopt(one);
+inline engine::object_key program_process::key_of(detail::record& one) {
+  drain_abandoned(program_);
+  const auto at = program_.bindings.find(&one);
+  return at != program_.bindings.end() ? at->second.key : adopt(one);
 }
-inline engine::object_key worker_process::key_of(const attachment& one) {
+inline engine::object_key program_process::key_of(const attachment& one) {
   if (one.kind == detail::actor_attachment) {
     auto* const state = static_cast<detail::actor_state*>(one.handle.get());
     return static_cast<const actor_handle*>(state)->key();
@@ -140,27 +144,29 @@ inline engine::object_key worker_process::key_of(const attachment& one) {
   }
   return key_of(*static_cast<detail::record*>(one.handle.get()));
 }
-inline engine::object_key worker_process::adopt(detail::record& one) {
+inline engine::object_key program_process::adopt(detail::record& one) {
   engine::object_key key;
   event([&] { key = owner_.make_pending(); });
   bind(one, key);
   auto* const local = new local_object{{}, this, detail::record_ptr::share(&one), key};
   local->link.fire = &local_object::fired;
   local_objects_[key] = local;
-  if (!one.add_waiter(local->link)) local_object::fired(local->link);
+  if (!one.add_waiter(local->link)) {
+    loop_.run_outside([local] { local_object::fired(local->link); });
+  }
   return key;
 }
 
-inline void worker_process::drain_abandoned(shared_state& shared) {
+inline void program_process::drain_abandoned(program_state& program) {
   for (;;) {
     const abandoned_inbox::contents now = the_abandoned.take();
     if (now.records.empty() && now.actors.empty()) return;
     for (detail::record* const one : now.records) {
-      const auto at = shared.bindings.find(one);
-      if (at != shared.bindings.end()) {
+      const auto at = program.bindings.find(one);
+      if (at != program.bindings.end()) {
         const binding was = at->second;
-        shared.bindings.erase(at);
-        worker_process& in = *was.process;
+        program.bindings.erase(at);
+        program_process& in = *was.process;
         const auto record = in.records_.find(was.key);
         if (record != in.records_.end() && record->second == one) in.records_.erase(record);
         in.drop(was.key);
@@ -168,7 +174,7 @@ inline void worker_process::drain_abandoned(shared_state& shared) {
       one->unpin();
     }
     for (actor_handle* const one : now.actors) {
-      worker_process& in = one->process();
+      program_process& in = one->process();
       if (!one->has_handles()) {
         const auto at = in.actors_.find(one->key());
         if (at != in.actors_.end() && at->second == one) in.actors_.erase(at);
@@ -179,37 +185,43 @@ inline void worker_process::drain_abandoned(shared_state& shared) {
   }
 }
 
-inline void worker_process::drop(engine::object_key key) {
-  if (!alive_) return;
+inline void program_process::drop(engine::object_key key) {
+  if (!alive()) return;
   event([&] {
     owner_.refs().drop(key);
-    owner_.step(world_.now());
+    owner_.step(now());
   });
 }
-inline void worker_process::take_refs(const engine::key_list& refs) {
+inline void program_process::take_refs(const engine::key_list& refs) {
   for (const engine::object_key& key : refs) owner_.refs().use(key);
 }
-inline void worker_process::drop_refs(const engine::key_list& refs) {
+inline void program_process::drop_refs(const engine::key_list& refs) {
   for (const engine::object_key& key : refs) owner_.refs().drop(key);
-  owner_.step(world_.now());
+  owner_.step(now());
 }
 
 // --- Values --------------------------------------------------------------------------------------
 
-inline packed worker_process::pack_here(const message& written) {
-  return pack(written, [this](const attachment& one) { return key_of(one); });
+inline packed program_process::pack_here(message&& written) {
+  return packed(
+      std::move(written), [this](const attachment& one) { return key_of(one); },
+      [](const attachment& one) -> const actor_about& {
+        auto* const state = static_cast<detail::actor_state*>(one.handle.get());
+        return static_cast<const actor_handle*>(state)->about();
+      });
 }
-inline message worker_process::unpack_here(const engine::payload& bytes,
+inline message program_process::unpack_here(const packed_bytes& bytes,
                                            const engine::key_list& refs,
                                            const engine::carried_list* values) {
-  using namespace detail_of_simulation;
-  return unpack(bytes, [&](packed_kind kind, std::size_t index) -> attachment {
+  using namespace arriving;
+  return unpack(bytes, [&](packed_kind kind, std::size_t index,
+                           const actor_about& about) -> attachment {
     if (kind == packed_kind::value) {
       return detail::attach_value(std::make_shared<arrived_value>(*this, (*values)[index]));
     }
     const engine::object_key key = refs.at(index);  // another run may have made fewer
     if (kind == packed_kind::actor) {
-      return detail::attach_actor(std::make_shared<arrived_actor>(*this, key));
+      return detail::attach_actor(std::make_shared<arrived_actor>(*this, key, about));
     }
     if (kind == packed_kind::promise) {
       return detail::attach_promise(std::make_shared<arrived_promise>(*this, key));
@@ -218,14 +230,15 @@ inline message worker_process::unpack_here(const engine::payload& bytes,
   });
 }
 
-inline detail::record_ptr worker_process::record_for(engine::object_key key,
+inline detail::record_ptr program_process::record_for(engine::object_key key,
                                                      const detail::object_maker& of) {
-  drain_abandoned(shared_);
+  const inside held(loop_);
+  drain_abandoned(program_);
   const auto known = records_.find(key);
   if (known != records_.end() && known->second->try_add_handle()) {
     return detail::record_ptr::adopt(known->second);
   }
-  detail::record_ptr made = of.make_pending(shared_.epoch);
+  detail::record_ptr made = of.make_pending(program_.epoch);
   made->end_producing();
   event([&] {
     owner_.refs().use(key);
@@ -237,31 +250,26 @@ inline detail::record_ptr worker_process::record_for(engine::object_key key,
     } else if (const auto why = owner_.refs().loss(key)) {
       later([this, key, why] {
         const auto record = records_.find(key);
-        if (record != records_.end()) record->second->settle_failure(failure_of(*why));
+        if (record == records_.end()) return;
+        if (!record->second->try_add_handle()) return;
+        loop_.run_outside([kept = detail::record_ptr::adopt(record->second), why] {
+          kept->settle_failure(failure_of(*why));
+        });
       });
     }
   });
   return made;
 }
 
-inline std::shared_ptr<detail::promise_state> worker_process::promise_for(
-    engine::object_key key, const detail::object_maker& of) {
-  std::weak_ptr<detail::promise_state>& known = promises_[key];
-  if (auto state = known.lock()) return state;
-  detail::record_ptr target = record_for(engine::object_of_promise(key), of);
-  event([&] { owner_.refs().use(key); });
-  auto state = std::make_shared<detail::promise_state>(detail::promise_state::opened_elsewhere{},
-                                                       std::move(target));
-  known = state;
-  return state;
-}
-
-inline detail::record_ptr worker_process::value_for(const engine::outcome& value,
+inline detail::record_ptr program_process::value_for(const engine::outcome& value,
                                                     engine::object_key key,
                                                     const detail::object_maker& of) {
-  detail::record_ptr made = of.make_pending(shared_.epoch);
-  const engine::payload bytes =
-      value.kind == engine::outcome_kind::stored ? memory_.read(key) : value.value;
+  detail::record_ptr made = of.make_pending(program_.epoch);
+  packed_bytes bytes(value.value);
+  if (value.kind == engine::outcome_kind::stored) {
+    const inside held(loop_);
+    bytes = read_stored(key, pins_.at(key).place, value.size);
+  }
   load_bytes(*made, bytes, value.refs);
   made->flags |= detail::record::private_copy;
   made->settle_value();
@@ -269,8 +277,8 @@ inline detail::record_ptr worker_process::value_for(const engine::outcome& value
   return made;
 }
 
-inline void worker_process::load_bytes(detail::record& into, const engine::payload& bytes,
-                                       const engine::key_list& refs) {
+inline void program_process::load_bytes(detail::record& into, const packed_bytes& bytes,
+                                        const engine::key_list& refs) {
   const message sent = unpack_here(bytes, refs, nullptr);
   input read(sent);
   if (into.kind == detail::task_record) {
@@ -283,13 +291,13 @@ inline void worker_process::load_bytes(detail::record& into, const engine::paylo
   read.expect_end();
 }
 
-inline detail::failure_ptr worker_process::failure_of(const error_fields& why) {
+inline detail::failure_ptr program_process::failure_of(const error_fields& why) {
   return detail::failure_ptr{new detail::failure(rebuild(why))};
 }
 
 /// Keeps a record, and its value, while it is settled: by a handle, or where it has a producer by a
 /// pin, so that whoever has the only handle is seen to have the only one. False: it is gone.
-class worker_process::kept_record {
+class program_process::kept_record {
  public:
   explicit kept_record(detail::record* one) : record_(one) {
     if (one == nullptr) return;
@@ -316,45 +324,53 @@ class worker_process::kept_record {
 };
 
 /// The outcome of a key is known: its record gets it.
-inline void worker_process::load(engine::object_key key) {
-  drain_abandoned(shared_);
+inline void program_process::load(engine::object_key key) {
+  drain_abandoned(program_);
   const auto at = records_.find(key);
   if (at == records_.end()) return;
-  const kept_record held(*at->second);
-  if (!held) return;
-  detail::record& one = *held;
+  auto held = std::make_unique<kept_record>(at->second);
+  if (!*held) return;
   const engine::outcome* const known = owner_.result(key);
   if (known == nullptr || known->kind == engine::outcome_kind::pending) return;
-  if (known->kind == engine::outcome_kind::stored && !one.settled()) {
+  if (known->kind == engine::outcome_kind::stored && !(**held).settled()) {
     use_pin(key, [this, key, asked = owner_.settlings()](const pin_failure& failed) {
       if (failed && failed->code == error_code::object_lost) return lost(key, asked);
       const auto record = records_.find(key);
       const engine::outcome* const now_known = owner_.result(key);
       const bool is_stored =
           now_known != nullptr && now_known->kind == engine::outcome_kind::stored;
-      if (const kept_record kept{record == records_.end() ? nullptr : record->second}) {
-        // What is not stored any more was lost, and what is there is for its next outcome.
-        if (failed || is_stored) {
-          settle(*kept, failed ? engine::key_list{} : now_known->refs,
-                 failed ? engine::payload{} : memory_.read(key), failed);
-        }
+      auto kept = std::make_unique<kept_record>(record == records_.end() ? nullptr
+                                                                         : record->second);
+      // What is not stored any more was lost, and what is there is for its next outcome.
+      if (*kept && (failed || is_stored)) {
+        packed_bytes bytes;
+        if (!failed) bytes = read_stored(key, pins_.at(key).place, now_known->size);
+        loop_.run_outside([this, key, failed, kept = std::move(kept), bytes = std::move(bytes),
+                           refs = failed ? engine::key_list{} : now_known->refs] {
+          settle(**kept, refs, bytes, failed);
+          if (failed) return;
+          const inside again(loop_);
+          drop_pin(key);
+        });
+      } else if (!failed) {
+        drop_pin(key);
       }
-      if (!failed) drop_pin(key);
       if (!failed && !is_stored) load(key);
     });
     return;
   }
-  const engine::outcome outcome = *known;
-  settle(one, outcome.refs, outcome.value, outcome.why);
+  loop_.run_outside([this, held = std::move(held), refs = known->refs, value = known->value,
+                     why = known->why] { settle(**held, refs, value, why); });
 }
 
-/// Gives a record its outcome, and ends its producer where it has one.
-inline void worker_process::settle(detail::record& one, const engine::key_list& refs,
-                                   const engine::payload& bytes,
-                                   const std::shared_ptr<const error_fields>& why) {
+/// Gives a record its outcome, and ends its producer where it has one. For whoever has not entered.
+inline void program_process::settle(detail::record& one, const engine::key_list& refs,
+                                    const packed_bytes& bytes,
+                                    const std::shared_ptr<const error_fields>& why) {
   const bool has_producer = one.is_producing();
   if (why) {
     if (one.kind == detail::task_record && static_cast<detail::task&>(one).posted) {
+      const inside held(loop_);
       log_post_failure(static_cast<detail::task&>(one), *why);
     }
     one.settle_failure(failure_of(*why));
@@ -364,7 +380,7 @@ inline void worker_process::settle(detail::record& one, const engine::key_list& 
       if (!one.settle_value() && one.type().destroy_value != nullptr) one.type().destroy_value(one);
     } catch (...) {
       one.settle_failure(detail::failure_of_current_exception("a value that was received", "",
-                                                              shared_.node.name));
+                                                              program_.node.name));
     }
   }
   if (one.kind == detail::task_record) drop_early(static_cast<detail::task&>(one));
@@ -372,7 +388,7 @@ inline void worker_process::settle(detail::record& one, const engine::key_list& 
 }
 /// A task that was cancelled while its arguments were waited for lets go of them. Those that have
 /// no producer here would not fire any more without a handle: they are kept until they have.
-inline void worker_process::drop_early(detail::task& one) {
+inline void program_process::drop_early(detail::task& one) {
   if (one.spare != claimed_by_submit || one.blockers.load(std::memory_order_acquire) == 0) return;
   std::vector<detail::record_ptr> kept;
   for (std::uint32_t i = 0; i < one.dependency_count; ++i) {
@@ -383,114 +399,74 @@ inline void worker_process::drop_early(detail::task& one) {
   }
   one.spare = 0;
   one.drop_arguments();
-  if (!kept.empty()) shared_.waited_for[&one] = std::move(kept);
+  if (kept.empty()) return;
+  const inside held(loop_);
+  program_.waited_for[&one] = std::move(kept);
 }
 
-inline void worker_process::settled(engine::object_key object, const engine::outcome&) {
+inline void program_process::settled(engine::object_key object, const engine::outcome&) {
   if (records_.contains(object)) later([this, object] { load(object); });
 }
 
-inline detail::record_ptr worker_process::put(const detail::record& ready) {
+/// The value of an object of this process's own: with the message, or in the store. Throws the
+/// store's error where there is no room. What was packed may be gone afterwards.
+inline engine::outcome program_process::outcome_of(engine::object_key key, packed&& what) {
+  engine::outcome made;
+  made.kind = engine::outcome_kind::value;
+  if (what.size() > engine::inline_bytes_max) {
+    made = stored(key, what);
+  } else {
+    made.value = what.take();
+  }
+  made.refs = std::move(what.refs);
+  return made;
+}
+
+/// A small value goes through bytes here as it does elsewhere, so that what can't be read is found
+/// at once; a large one is in the store already, and not read again.
+inline detail::record_ptr program_process::put(detail::record_ptr ready) {
   output written;
-  detail::body_runner::save_object(ready, written);
-  packed made = pack_here(written.take());
+  detail::body_runner::save_object(*ready, written);
   engine::object_key key;
-  if (made.bytes.size() > engine::inline_bytes_max) {
+  engine::outcome value;
+  {
+    const inside held(loop_);
+    packed made = pack_here(written.take());
     event([&] { key = owner_.make_pending(); });
-    engine::outcome value;
     try {
-      value = stored(key, made.bytes);
+      value = outcome_of(key, std::move(made));
     } catch (...) {
       drop(key);
       throw;
     }
-    value.refs = made.refs;
     event([&] {
       take_refs(value.refs);
-      owner_.fulfil(key, 0, std::move(value), world_.now());
+      owner_.fulfil(key, 0, engine::outcome(value), now());
     });
-  } else {
-    engine::outcome value;
-    value.kind = engine::outcome_kind::value;
-    value.value = made.bytes;
-    value.refs = made.refs;
+  }
+  if (value.kind == engine::outcome_kind::value) {
+    const message sent = unpack_here(value.value, value.refs, nullptr);
+    input read(sent);
+    ready = detail::record_ptr::adopt(ready->type().load_value(read));
+    read.expect_end();
+    ready->set_epoch(program_.epoch);
+  }
+  const inside held(loop_);
+  bind(*ready, key);
+  return ready;
+}
+
+inline void program_process::cancel(detail::record& one, cancel_options how,
+                                    const detail::failure_ptr& why) {
+  {
+    const inside held(loop_);
+    const engine::object_key key = key_of(one);
     event([&] {
-      take_refs(value.refs);
-      key = owner_.put(std::move(value), world_.now());
+      owner_.cancel(key, {.recursive = how.recursive, .force = how.force}, describe(why->cause()),
+                    now());
     });
   }
-  const message sent = unpack_here(made.bytes, made.refs, nullptr);
-  input read(sent);
-  detail::record_ptr copy = detail::record_ptr::adopt(ready.type().load_value(read));
-  read.expect_end();
-  copy->set_epoch(shared_.epoch);
-  bind(*copy, key);
-  return copy;
-}
-
-// --- Promises ------------------------------------------------------------------------------------
-
-inline void worker_process::open_promise(detail::record& one) {
-  engine::object_key key;
-  event([&] { key = owner_.make_promise(); });
-  bind(one, key);
-}
-
-inline bool worker_process::fulfil(detail::record& target, const detail::record_ptr& made,
-                                   const detail::failure_ptr& why) {
-  const engine::object_key key = key_of(target);
-  engine::outcome value;
-  if (why) {
-    value = engine::failed_outcome(describe(why->cause()));
-  } else {
-    value.kind = engine::outcome_kind::value;
-    if (made) {
-      output written;
-      made->type().save_value(*made, written);
-      packed bytes = pack_here(written.take());
-      value.value = std::move(bytes.bytes);
-      value.refs = std::move(bytes.refs);
-    }
-  }
-  if (key.owner == self()) {
-    if (!fulfilled_.insert(key).second) return false;
-    event([&] {
-      take_refs(value.refs);
-      owner_.fulfil(key, 0, std::move(value), world_.now());
-    });
-    return true;
-  }
-  auto answer = std::make_shared<promise_answer>();
-  const std::uint64_t request = ++requests_;
-  promise_answers_[request] = answer;
-  event([&] {
-    take_refs(value.refs);
-    owner_.fulfil(key, request, std::move(value), world_.now());
-  });
-  wait_for(answer->arrived, engine::never, waiting::deaf);
-  return answer->accepted;
-}
-inline void worker_process::promise_answered(std::uint64_t request, bool accepted) {
-  const auto at = promise_answers_.find(request);
-  if (at == promise_answers_.end()) return;
-  const std::shared_ptr<promise_answer> answer = at->second;
-  promise_answers_.erase(at);
-  answer->accepted = accepted;
-  finish(answer->arrived);
-}
-inline void worker_process::abandon_promise(detail::record& target) {
-  if (!alive_) return;
-  drop(engine::promise_key(key_of(target)));
-}
-
-inline void worker_process::cancel(detail::record& one, cancel_options how,
-                                   const detail::failure_ptr& why) {
-  const engine::object_key key = key_of(one);
-  event([&] {
-    owner_.cancel(key, {.recursive = how.recursive, .force = how.force}, describe(why->cause()),
-                  world_.now());
-  });
   one.settle_failure(why);
 }
 
-}  // namespace mobula::simulation
+}  // namespace mobula::hosting

@@ -1,6 +1,6 @@
 #pragma once
 
-/// What the threads of a program have let go of, until the simulation looks at it.
+/// What the threads of a program have let go of, until its process looks at it.
 
 #include <atomic>
 #include <cstdint>
@@ -8,14 +8,15 @@
 #include <utility>
 #include <vector>
 
+#include "mobula/backends/hosting/action.hpp"
 #include "mobula/core/record.hpp"
 
-namespace mobula::simulation {
+namespace mobula::hosting {
 
 class actor_handle;
 
-/// Records and actors whose last handle is gone: noted on any thread, handled under the world's
-/// mutex. There is one of it, which outlives every runtime, for handles outlive theirs.
+/// Records and actors whose last handle is gone: noted on any thread, handled by whoever has
+/// entered. There is one of it, which outlives every runtime, for handles outlive theirs.
 /// Invariant: what is noted is kept by a pin or a reference, so that its address is nobody else's
 /// until it was looked at.
 class abandoned_inbox {
@@ -26,13 +27,16 @@ class abandoned_inbox {
   };
 
   /// From now on it takes what belongs to the runtime of this epoch, and nothing else.
-  void open(std::uint32_t epoch) {
+  /// `woken` is called when something lies in it after nothing did, on whatever thread.
+  void open(std::uint32_t epoch, action woken = {}) {
     const std::lock_guard held{mutex_};
     epoch_ = epoch;
+    woken_ = std::move(woken);
   }
   void close() {
     const std::lock_guard held{mutex_};
     epoch_ = 0;
+    woken_ = nullptr;
   }
 
   void note(detail::record& one) {
@@ -40,7 +44,7 @@ class abandoned_inbox {
     if (one.epoch() != epoch_) return;
     one.pin();
     inside_.records.push_back(&one);
-    any_.store(true, std::memory_order_release);
+    came();
   }
   /// `keep` is called where it is taken in.
   template <class Keep>
@@ -49,9 +53,10 @@ class abandoned_inbox {
     if (epoch != epoch_) return;
     keep();
     inside_.actors.push_back(&one);
-    any_.store(true, std::memory_order_release);
+    came();
   }
   /// What came since the last time; the pins and references are the caller's now.
+  [[nodiscard]] bool any() const noexcept { return any_.load(std::memory_order_acquire); }
   [[nodiscard]] contents take() {
     if (!any_.load(std::memory_order_acquire)) return {};
     const std::lock_guard held{mutex_};
@@ -60,11 +65,16 @@ class abandoned_inbox {
   }
 
  private:
+  void came() {
+    if (!any_.exchange(true, std::memory_order_acq_rel) && woken_) woken_();
+  }
+
   std::mutex mutex_;
   std::uint32_t epoch_ = 0;  ///< 0: no runtime's
   contents inside_;
+  action woken_;
   std::atomic<bool> any_{false};
 };
 [[gnu::visibility("default")]] inline abandoned_inbox the_abandoned;
 
-}  // namespace mobula::simulation
+}  // namespace mobula::hosting

@@ -11,7 +11,7 @@
 
 #include "mobula/core/assert.hpp"
 
-namespace mobula::simulation {
+namespace mobula::hosting {
 
 /// Like C++23's `std::move_only_function<void()>`, but callables of up to `inline_bytes` need no
 /// allocation: an event usually holds a pointer, some numbers and a message.
@@ -98,4 +98,4 @@ class action {
   alignas(std::max_align_t) std::byte storage_[inline_bytes];
 };
 
-}  // namespace mobula::simulation
+}  // namespace mobula::hosting

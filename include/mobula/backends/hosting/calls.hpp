@@ -1,0 +1,291 @@
+#pragma once
+
+/// Tasks and calls of a process, on their way into the engine.
+
+#include <atomic>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "mobula/backend/dependencies.hpp"
+#include "mobula/backends/hosting/program_process.hpp"
+#include "mobula/backends/threads/body.hpp"
+#include "mobula/core/validate.hpp"
+#include "mobula/serialization/input.hpp"
+#include "mobula/serialization/output.hpp"
+
+namespace mobula::hosting {
+
+// --- Tasks and calls -----------------------------------------------------------------------------
+
+/// What the body may ask of itself goes before its arguments: `this_task::resources`.
+inline engine::payload with_resources(const detail::task& one, bool are_stored,
+                                      engine::payload arguments) {
+  output out;
+  const bool plain = one.is_plain() || one.actor != nullptr;
+  out.number(static_cast<std::uint8_t>((plain ? 1 : 0) | (are_stored ? 2 : 0)));
+  if (!plain) {
+    const resource_vector& asked = one.wishes->resources;
+    out.number(asked.cpus().steps());
+    out.number(asked.gpus().steps());
+    out.number(asked.memory());
+    out.size(asked.custom().size());
+    for (const auto& [name, amount] : asked.custom()) {
+      out.size(name.size());
+      out.write(name.data(), name.size());
+      out.number(amount.steps());
+    }
+  }
+  std::vector<std::byte> bytes = out.take().bytes;
+  bytes.insert(bytes.end(), arguments.bytes().begin(), arguments.bytes().end());
+  return engine::payload(std::move(bytes));
+}
+/// What the reading end finds.
+struct sent_arguments {
+  packed_bytes bytes;
+  bool are_stored = false;  ///< in the last of the carried values instead
+};
+inline sent_arguments take_resources(const engine::payload& sent, detail::task& one) {
+  const std::uint8_t head = sent.empty() ? 1 : std::to_integer<std::uint8_t>(sent.bytes()[0]);
+  sent_arguments made;
+  made.are_stored = (head & 2) != 0;
+  if ((head & 1) != 0) {
+    if (!sent.empty()) made.bytes.bytes = sent.bytes().subspan(1);
+    return made;
+  }
+  message whole;
+  whole.bytes.assign(sent.bytes().begin(), sent.bytes().end());
+  input in(whole);
+  static_cast<void>(in.number<std::uint8_t>());
+  {
+    resource_set asked;
+    asked.cpus = resource_amount::from_steps(in.number<std::int64_t>()).value();
+    asked.gpus = resource_amount::from_steps(in.number<std::int64_t>()).value();
+    asked.memory = in.number<std::uint64_t>();
+    for (std::size_t left = in.size(1); left > 0; --left) {
+      std::string name(in.size(1), '\0');
+      in.read(name.data(), name.size());
+      asked.custom[name] = resource_amount::from_steps(in.number<std::int64_t>()).value();
+    }
+    one.make_wishes().plain = false;
+    one.make_wishes().resources = resource_vector(asked);
+  }
+  made.bytes.bytes = sent.bytes().subspan(in.position());
+  return made;
+}
+
+inline message program_process::written_arguments(const detail::task& one) {
+  output written;
+  detail::body_runner::save_arguments(one, written);
+  return written.take();
+}
+
+/// The function with its arguments as they are sent; the handles in them are still the record's.
+/// Large ones become an object of their own, which goes along as if it were an argument's, and
+/// which the engine keeps from when it has the call. For whoever has entered.
+struct program_process::prepared_call {
+  prepared_call(program_process& by, detail::task& one, message&& arguments) : by_(by) {
+    packed made = by.pack_here(std::move(arguments));
+    const bool is_large = made.size() > engine::inline_bytes_max && by.can_wait();
+    what.function = by.program_.id_of(*one.function);
+    what.refs = std::move(made.refs);
+    for (const engine::object_key key : made.values) {
+      what.values.push_back({});
+      what.values.back().object = key;
+    }
+    if (is_large) {
+      by.event([&] { stored_ = by.owner_.make_pending(); });
+      try {
+        engine::outcome value = by.stored(stored_, made);
+        by.event([&] { by.owner_.fulfil(stored_, 0, std::move(value), by.now()); });
+      } catch (...) {
+        by.drop(stored_);
+        throw;
+      }
+      what.values.push_back({});
+      what.values.back().object = stored_;
+    }
+    what.arguments = with_resources(one, is_large, is_large ? engine::payload{} : made.take());
+    if (one.wishes) {
+      what.name = one.wishes->name;
+      what.filter = by.program_.filter_number(one.wishes->retry_on);
+    }
+  }
+  prepared_call(const prepared_call&) = delete;
+  prepared_call& operator=(const prepared_call&) = delete;
+  ~prepared_call() {
+    if (!stored_.empty()) by_.drop(stored_);
+  }
+
+  engine::invocation what;
+
+ private:
+  program_process& by_;
+  engine::object_key stored_;
+};
+
+inline void program_process::submit(detail::task& one) {
+  // Where an argument has failed already, the task has failed with it.
+  if (!one.claim()) {
+    if (one.posted) {
+      const inside held(loop_);
+      log_post_failure(one, describe(one.failed()->cause()));
+    }
+  } else {
+    one.spare = claimed_by_submit;  // the arguments go in `unblocked`
+    try {
+      message arguments = written_arguments(one);
+      const inside held(loop_);
+      one.actor == nullptr ? submit_task(one, std::move(arguments))
+                           : submit_call(one, std::move(arguments));
+    } catch (...) {
+      one.spare = 0;
+      one.unclaim();
+      throw;
+    }
+  }
+  detail::release_blocker(one);  // the last one comes back through `unblocked`
+}
+inline void program_process::submit_task(detail::task& one, message&& arguments) {
+  engine::task_spec spec;
+  prepared_call call(*this, one, std::move(arguments));
+  spec.what = std::move(call.what);
+  std::string shape;
+  if (one.is_plain()) {
+    spec.home.resources =
+        resource_vector::of_cpus(resource_amount::from_steps(resource_amount::steps_per_unit));
+  } else {
+    spec.home.resources = one.wishes->resources;
+    shape = to_string(one.wishes->resources);
+  }
+  spec.home.key = program_.lease_class("task " + std::to_string(spec.what.function.module) + "." +
+                                    std::to_string(spec.what.function.index) + " " + shape);
+  spec.home.what = detail::body_runner::subject(one);
+  spec.home.fail_if_infeasible = program_.options.infeasible == infeasible_policy::fail;
+  spec.retries = one.wishes ? one.wishes->max_retries : 3;
+  if (one.wishes) {
+    for (std::size_t i = 0; i < one.wishes->after_count; ++i) {
+      spec.after.push_back(key_of(*one.wishes->after[i]));
+    }
+    if (one.wishes->deadline != clock::time_point::max()) {
+      spec.deadline = one.wishes->deadline.time_since_epoch().count();
+    }
+    if (refuse_placement(one)) return;
+  }
+  engine::object_key key;
+  event([&] {
+    key = owner_.submit(std::move(spec), now());
+    bind_submitted(one, key);
+  });
+  one.number = key.owner.value() << 48 ^ key.number;
+}
+
+inline void program_process::submit_call(detail::task& one, message&& arguments) {
+  auto& actor = static_cast<actor_handle&>(*one.actor);
+  engine::call_spec spec;
+  spec.actor = actor.key();
+  spec.caller = caller();
+  const actor_about& about = actor.about();
+  spec.retries = about.max_task_retries;
+  if (one.wishes) {
+    spec.group = one.wishes->concurrency_group;
+    if (one.wishes->max_task_retries) spec.retries = *one.wishes->max_task_retries;
+    if (!spec.group.empty() &&
+        std::find(about.groups.begin(), about.groups.end(), spec.group) == about.groups.end()) {
+      throw std::invalid_argument("call_options.concurrency_group: actor \"" + actor.label() +
+                                  "\" has no group '" + spec.group + "'");
+    }
+  }
+  if (spec.retries != 0 && !one.function->copyable) {
+    throw std::invalid_argument(
+        "max_task_retries: '" + one.name() +
+        "' has an argument that can't be copied, so it can't be tried again");
+  }
+  spec.report_begin = about.max_pending_calls != 0;
+  if (about.max_pending_calls != 0 &&
+      owner_.pending_calls(actor.key()) >= about.max_pending_calls) {
+    throw pending_calls_error("call: actor \"" + actor.label() + "\" has " +
+                              std::to_string(about.max_pending_calls) +
+                              " calls waiting, its max_pending_calls");
+  }
+  prepared_call call(*this, one, std::move(arguments));
+  spec.what = std::move(call.what);
+  // The worker may hand out handles to the actor itself.
+  spec.what.refs.push_back(actor.key());
+  spec.post = one.posted;
+  if (one.wishes) {
+    for (std::size_t i = 0; i < one.wishes->after_count; ++i) {
+      spec.after.push_back(key_of(*one.wishes->after[i]));
+    }
+    if (one.wishes->deadline != clock::time_point::max()) {
+      spec.deadline = one.wishes->deadline.time_since_epoch().count();
+    }
+  }
+  engine::object_key key;
+  event([&] {
+    key = owner_.call(std::move(spec), now());
+    bind_submitted(one, key);
+  });
+  one.number = key.owner.value() << 48 ^ key.number;
+}
+
+/// It never comes to the engine.
+inline void program_process::refuse(detail::task& one, const detail::failure_ptr& why) {
+  one.pin();
+  loop_.run_outside([&one, why] {
+    one.settle_failure(why);
+    one.end_producing();
+    one.unpin();
+  });
+}
+/// Where there is one node, what is bound to another one never runs. True: it is dealt
+/// with.
+inline bool program_process::refuse_placement(detail::task& one) {
+  const placement& where = one.wishes->where;
+  const std::string subject = detail::body_runner::subject(one);
+  if (where.what() == placement::kind::node && where.node() != program_.node.id && !where.soft()) {
+    refuse(one, detail::failure_ptr::make(
+                    unschedulable_error(subject + " is bound to node " + to_string(where.node()) +
+                                        ", which is not of this runtime")));
+    return true;
+  }
+  if (where.what() != placement::kind::labels) return false;
+  for (const auto& [name, value] : where.required_labels()) {
+    const auto at = program_.node.labels.find(name);
+    if (at != program_.node.labels.end() && at->second == value) continue;
+    const std::string problem = "needs label " + name + "=" + value + ", which no node has";
+    if (program_.options.infeasible == infeasible_policy::fail) {
+      refuse(one, detail::failure_ptr::make(infeasible_error(subject + " " + problem)));
+    } else {
+      one.pin();
+      infeasible_.push_back(&one);
+      program_.warn(subject + " " + problem + "; it waits for a node that has it", problem);
+    }
+    return true;
+  }
+  return false;
+}
+
+/// Whose order calls keep: the running actor's, the running task's, or this thread's.
+inline std::uint64_t program_process::caller() noexcept {
+  if (const detail::frame* const body = detail::frame::current) {
+    const detail::task& running = body->running();
+    return running.actor != nullptr ? running.actor->id().value() : running.number;
+  }
+  static std::atomic<std::uint64_t> threads{0};
+  static thread_local const std::uint64_t mine = (1ULL << 63) | ++threads;
+  return mine;
+}
+
+inline void program_process::log_post_failure(const detail::task& one, const error_fields& why) {
+  ++program_.post_failures;
+  if (now() < program_.next_post_log) return;
+  program_.next_post_log = now() + 1'000'000'000;
+  std::fprintf(stderr, "mobula: %zu posted call%s failed; the last: %s: %s\n",
+               program_.post_failures, program_.post_failures == 1 ? "" : "s",
+               detail::body_runner::subject(one).c_str(), why.what.c_str());
+  program_.post_failures = 0;
+}
+
+}  // namespace mobula::hosting

@@ -1,0 +1,158 @@
+#pragma once
+
+/// Values on their way between processes: messages as bytes that lie in one piece, and back.
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "mobula/backend/attachment.hpp"
+#include "mobula/backends/hosting/actor_about.hpp"
+#include "mobula/engine/messages.hpp"
+#include "mobula/serialization/block_source.hpp"
+#include "mobula/serialization/input.hpp"
+#include "mobula/serialization/message.hpp"
+#include "mobula/serialization/output.hpp"
+
+namespace mobula::hosting {
+
+/// What an attachment refers to on the other side: the k-th reference, or the k-th carried value.
+enum class packed_kind : std::uint8_t { object = 0, value = 1, actor = 2, promise = 3 };
+
+/// A written value as the engine carries it: a head, then each buffer at a multiple of
+/// `block_alignment`, so that a reader whose memory begins at one can use it where it lies.
+class packed {
+ public:
+  engine::key_list refs;
+  std::vector<engine::object_key> values;  ///< objects whose values go along
+
+  /// `key_of(attachment)` gives the key that an attachment stands for, `about(attachment)` what is
+  /// known of an actor.
+  template <class KeyOf, class About>
+  packed(message&& written, KeyOf key_of, About about) : buffers_(std::move(written.buffers)) {
+    output out;
+    out.number(std::uint32_t{0});  // how long the head is, see below
+    out.size(written.attachments.size());
+    for (const attachment& one : written.attachments) {
+      const engine::object_key key = key_of(one);
+      packed_kind kind = packed_kind::object;
+      if (one.kind == detail::value_attachment) {
+        kind = packed_kind::value;
+        values.push_back(key);
+      } else {
+        refs.push_back(key);
+        if (one.kind == detail::actor_attachment) kind = packed_kind::actor;
+        if (one.kind == detail::promise_attachment) {
+          // A handle of a promise keeps the object too: both are mentioned.
+          kind = packed_kind::promise;
+          refs.push_back(engine::object_of_promise(key));
+        }
+      }
+      out.number(kind);
+      if (kind == packed_kind::actor) about(one).write(out);
+    }
+    out.size(buffers_.size());
+    for (const buffer& one : buffers_) out.size(one.size);
+    out.size(written.bytes.size());
+    out.write(written.bytes.data(), written.bytes.size());
+    head_ = out.take().bytes;
+    const auto head_bytes = static_cast<std::uint32_t>(head_.size());
+    std::memcpy(head_.data(), &head_bytes, sizeof head_bytes);
+    size_ = head_.size();
+    for (const buffer& one : buffers_) size_ = aligned(size_) + one.size;
+  }
+
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  /// To `size()` bytes.
+  void write(std::byte* to) const noexcept {
+    std::memcpy(to, head_.data(), head_.size());
+    std::size_t at = head_.size();
+    for (const buffer& one : buffers_) {
+      const std::size_t next = aligned(at);
+      std::memset(to + at, 0, next - at);
+      std::memcpy(to + next, one.data, one.size);
+      at = next + one.size;
+    }
+  }
+  /// What was written may be gone afterwards.
+  engine::payload take() {
+    if (buffers_.empty()) return engine::payload(std::move(head_));
+    std::vector<std::byte> bytes(size_);
+    write(bytes.data());
+    return engine::payload(std::move(bytes));
+  }
+
+  static constexpr std::size_t aligned(std::size_t at) noexcept {
+    return (at + serialization::block_alignment - 1) & ~(serialization::block_alignment - 1);
+  }
+
+ private:
+  std::vector<std::byte> head_;
+  std::vector<buffer> buffers_;
+  std::size_t size_ = 0;
+};
+
+/// What was packed, where it is read.
+struct packed_bytes {
+  std::span<const std::byte> bytes;
+  std::shared_ptr<const void> owner;  ///< keeps them there; null: only while they are read
+
+  packed_bytes() = default;
+  packed_bytes(std::span<const std::byte> where, std::shared_ptr<const void> by)
+      : bytes(where), owner(std::move(by)) {}
+  packed_bytes(const engine::payload& one) : bytes(one.bytes()) {}  // NOLINT: one view of it
+};
+
+/// The message again. `attach(kind, index, about)` makes the attachment for the index-th reference
+/// (or carried value, where the kind is `value`). What was packed was packed by this program.
+/// Buffers are used in place where they have an owner and are aligned, else copied.
+template <class Attach>
+message unpack(const packed_bytes& from, Attach attach) {
+  message made;
+  if (from.bytes.empty()) return made;
+  std::uint32_t head_bytes = 0;
+  std::memcpy(&head_bytes, from.bytes.data(), sizeof head_bytes);
+  const std::span<const std::byte> head_there =
+      from.bytes.subspan(sizeof head_bytes, head_bytes - sizeof head_bytes);
+  message head;
+  head.bytes.assign(head_there.begin(), head_there.end());
+  input in(head);
+  const std::size_t attachments = in.size(1);
+  std::size_t refs = 0;
+  std::size_t values = 0;
+  for (std::size_t i = 0; i < attachments; ++i) {
+    const auto kind = in.number<packed_kind>();
+    const actor_about about = kind == packed_kind::actor ? actor_about::read(in) : actor_about{};
+    std::size_t& index = kind == packed_kind::value ? values : refs;
+    made.attachments.push_back(attach(kind, index, about));
+    index += kind == packed_kind::promise ? 2 : 1;
+  }
+  std::vector<std::size_t> sizes(in.size(1));
+  for (std::size_t& size : sizes) size = in.bounded(from.bytes.size());
+  made.bytes.resize(in.size(1));
+  in.read(made.bytes.data(), made.bytes.size());
+  std::size_t at = head_bytes;
+  for (const std::size_t size : sizes) {
+    at = packed::aligned(at);
+    const std::byte* const data = from.bytes.subspan(at, size).data();
+    const bool in_place =
+        from.owner != nullptr &&
+        reinterpret_cast<std::uintptr_t>(data) % serialization::block_alignment == 0;
+    if (in_place) {
+      made.buffers.push_back({from.owner, data, size});
+    } else {
+      std::shared_ptr<std::byte> block = serialization::allocate_block(size);
+      std::memcpy(block.get(), data, size);
+      const std::byte* const copy = block.get();
+      made.buffers.push_back({std::move(block), copy, size});
+    }
+    at += size;
+  }
+  return made;
+}
+
+}  // namespace mobula::hosting

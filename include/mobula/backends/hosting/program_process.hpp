@@ -1,0 +1,320 @@
+#pragma once
+
+/// A driver or worker: the engine's owner and executor, and the program's futures, actors and
+/// bodies between them. What carries it is another class's affair (`simulation/`, `processes/`).
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "mobula/backend/backend.hpp"
+#include "mobula/backends/hosting/actor_handle.hpp"
+#include "mobula/backends/hosting/packing.hpp"
+#include "mobula/backends/hosting/party_loop.hpp"
+#include "mobula/backends/hosting/program_state.hpp"
+#include "mobula/engine/executor/executor.hpp"
+#include "mobula/engine/owner/owner.hpp"
+
+namespace mobula::detail {
+class promise_state;
+struct object_maker;
+}  // namespace mobula::detail
+
+namespace mobula::hosting {
+
+/// `record::spare` of a task whose arguments were sent by `submit`, and are there until nobody
+/// waits for them.
+inline constexpr std::uint16_t claimed_by_submit = 1;
+
+/// Who waits for something, wherever it does.
+class sleeper {
+ public:
+  /// What it waits for has come.
+  virtual void completed() = 0;
+
+ protected:
+  ~sleeper() = default;
+};
+/// Something that one body, or one thread of the program, waits for.
+struct completion {
+  bool done = false;
+  sleeper* waiter = nullptr;
+};
+
+/// Invariants:
+///  - A record that is bound to a key counts as one use of it, from `bind` until its last handle is
+///    gone; an actor's handles likewise.
+///  - The owner and the executor are called inside of `event` only, and the program's code never
+///    is.
+///  - Nothing that a dead process's bodies do reaches anybody.
+/// All members are for whoever has entered the loop, but those that say otherwise.
+///
+/// The members are defined in objects.hpp, promises.hpp, stored.hpp, calls.hpp, actors.hpp,
+/// bodies.hpp and hearing.hpp.
+class program_process : private engine::owner_host, private engine::executor_host {
+ public:
+  program_process(party_loop& loop, program_state& program)
+      : program_(program),
+        loop_(loop),
+        owner_({.self = loop.self(),
+                .node = program.node_party,
+                .directory = program.node_party,
+                .leasing = {}},
+               *this),
+        executor_(*this, {.node = program.node_party, .directory = program.node_party}) {}
+  program_process(const program_process&) = delete;
+  program_process& operator=(const program_process&) = delete;
+
+  engine::owner& own() noexcept { return owner_; }
+  engine::executor& work() noexcept { return executor_; }
+  party_loop& loop() noexcept { return loop_; }
+  program_state& program() noexcept { return program_; }
+  /// Its first word to the node.
+  void begin() {
+    event([&] { transmit(program_.node_party, engine::message(engine::worker_ready{})); });
+  }
+
+  // --- Objects (objects.hpp, stored.hpp) ---------------------------------------------------------
+
+  /// The record of a ready object that others can read now. For whoever has not entered.
+  detail::record_ptr put(detail::record_ptr ready);
+  void open_promise(detail::record& one);
+  /// See `backend`. For whoever has not entered.
+  bool fulfil(detail::record& target, const detail::record_ptr& made,
+              const detail::failure_ptr& why);
+  void abandon_promise(detail::record& target);
+  void cancel(detail::record& one, cancel_options how, const detail::failure_ptr& why);
+  /// The record of this process for a key that it has got a reference to. Enters by itself.
+  detail::record_ptr record_for(engine::object_key key, const detail::object_maker& of);
+  std::shared_ptr<detail::promise_state> promise_for(engine::object_key key,
+                                                     const detail::object_maker& of);
+  /// A record with the value, for the one who asks alone. For whoever has not entered.
+  detail::record_ptr value_for(const engine::outcome& value, engine::object_key key,
+                               const detail::object_maker& of);
+  /// Handles what was abandoned on whatever thread.
+  static void drain_abandoned(program_state& program);
+  /// Settles every record that is still pending. For whoever has not entered, when nobody else
+  /// uses the process any more.
+  void end_records(const detail::failure_ptr& why);
+
+  // --- Tasks, calls, actors (calls.hpp, actors.hpp) ----------------------------------------------
+
+  /// Throws, and takes nothing, where the arguments can't be sent. For whoever has not entered.
+  void submit(detail::task& one);
+  /// For whoever has not entered.
+  detail::actor_ptr spawn(detail::task& constructor, const detail::actor_request& request);
+  detail::actor_ptr find(const std::string& name, const std::string& name_space,
+                         const std::type_info& type);
+  void kill(actor_handle& one, bool restart);
+  void stop(actor_handle& one, detail::record& done);
+  /// The state for handles of this process to the actor, with one handle more. Enters by itself.
+  detail::actor_ptr actor_for(engine::object_key key, const std::type_info& type,
+                              const actor_about& about);
+  /// A constructor's arguments are there, or have failed. For whoever has not entered.
+  void construct(detail::task& constructor);
+  [[nodiscard]] bool waits_for_arguments(const detail::task& constructor) const {
+    return constructors_.contains(&constructor);
+  }
+
+  // --- Bodies and waits (bodies.hpp) -------------------------------------------------------------
+
+  /// Blocks the running body, or the thread of the program that has entered, until it is done; it
+  /// has left meanwhile. False: the deadline came first. `lends`: a body's CPUs are free meanwhile.
+  /// `deaf`: a body that is asked to stop goes on waiting. Otherwise throws `cancelled_error` then;
+  /// in a killed process always.
+  enum class waiting : std::uint8_t { plain, lends, deaf };
+  virtual bool wait_for(completion& what, instant deadline = engine::never,
+                        waiting how = waiting::plain) = 0;
+  static void finish(completion& what) {
+    if (std::exchange(what.done, true) || what.waiter == nullptr) return;
+    what.waiter->completed();
+  }
+  void cancel_all(const detail::failure_ptr& why);
+  /// Of pushes on its lease, how many have begun (`death::begun`).
+  [[nodiscard]] std::uint64_t begun() const noexcept { return executor_.begun(); }
+  [[nodiscard]] engine::lease_id last_lease() const noexcept { return executor_.last_lease(); }
+
+ protected:
+  friend class bound_object;
+  ~program_process();
+
+  /// Runs it to its end, with what goes before and after. For whoever has not entered.
+  void run_body(engine::body& one);
+  void begin_body(engine::body& one);
+  void run_function(engine::body& one, engine::body_end& end);
+  void end_body(engine::body& one, engine::body_end&& end);
+  void cancel_children(detail::frame& of);
+  /// Of living actors, each of which is given up.
+  template <class Visit>
+  void take_actor_objects(Visit destroy);
+  void heard(party from, engine::message&& one);
+  void cut_off(party who);
+  [[nodiscard]] bool is_leaving() const noexcept { return leaving_ != 0; }
+  void leave_if_unneeded(bool all_arrived);
+
+  // What carries it.
+
+  /// The body that the calling thread runs begins a function, and is over. Both for whoever has not
+  /// entered.
+  virtual void function_begins(const detail::function_entry* of, detail::frame& in) = 0;
+  virtual void function_ended(detail::frame& in) = 0;
+  /// The calling thread, or fiber, may wait.
+  [[nodiscard]] virtual bool can_wait() const = 0;
+  /// That body was asked to stop.
+  [[nodiscard]] virtual bool asked_to_stop() const = 0;
+
+  /// Memory for an object that this process may write, and then what is pinned: for whoever has not
+  /// entered.
+  virtual void write_stored(engine::object_key object, const engine::object_place& place,
+                            const packed& what) = 0;
+  /// For whoever has entered, while it is pinned. Its owner keeps it there for longer.
+  virtual packed_bytes read_stored(engine::object_key object, const engine::object_place& place,
+                                   std::uint64_t size) = 0;
+
+  template <class Handle>
+  void event(Handle handle) {
+    loop_.event(std::move(handle));
+  }
+  void later(action what) { loop_.later(std::move(what)); }
+  template <class Message>
+  void transmit(party to, Message&& one) {
+    loop_.transmit(to, std::forward<Message>(one));
+  }
+  [[nodiscard]] instant now() const noexcept { return loop_.now(); }
+  [[nodiscard]] bool alive() const noexcept { return loop_.alive(); }
+  [[nodiscard]] party self() const noexcept { return loop_.self(); }
+
+  program_state& program_;
+  party_loop& loop_;
+  engine::owner owner_;
+  engine::executor executor_;
+  std::uint64_t leaving_ = 0;  ///< the number of the answer to the node that it may be ended
+
+  /// Why a stored object can't be read; null: it can.
+  using pin_failure = std::shared_ptr<const error_fields>;
+  using pin_reader = std::function<void(const pin_failure&)>;
+  /// `told` is called when the object can be read, until `drop_pin`, or can't be.
+  void use_pin(engine::object_key key, pin_reader told);
+  void drop_pin(engine::object_key key);
+  /// It is pinned already, and stays so for one `drop_pin` more.
+  void keep_pin(engine::object_key key) { ++pins_.at(key).users; }
+
+ private:
+  struct promise_answer {
+    completion arrived;
+    bool accepted = false;
+  };
+  struct actor_answer {
+    completion arrived;
+    engine::actor_registered what;
+  };
+  struct store_answer {
+    completion arrived;
+    engine::object_created what;
+  };
+  /// A stored object that is read here: by the executor's bodies, and by loads. One that can't be
+  /// read is forgotten when that is known, so that the next reader asks again.
+  struct pin_state {
+    int users = 0;
+    bool answered = false;
+    engine::object_place place{};     ///< when it is answered
+    std::vector<pin_reader> waiting;  ///< told when it is answered
+  };
+  struct local_object;
+  class kept_record;
+  /// An argument of a constructor may fail long before the others are there: its record is settled
+  /// then, which it is in no other way.
+  struct constructor_watch {
+    detail::waiter link;  // first: a fired waiter is found back by its address
+    program_process* process = nullptr;
+    detail::task* constructor = nullptr;
+    engine::object_key actor;
+    std::atomic<bool> told{false};
+
+    static void fired(detail::waiter& link) noexcept;
+  };
+  struct actor_object {
+    void* instance = nullptr;
+    const detail::function_entry* constructor = nullptr;
+  };
+
+  // Objects.
+  void bind(detail::record& one, engine::object_key key);
+  void bind_submitted(detail::record& one, engine::object_key key);
+  engine::object_key key_of(detail::record& one);
+  engine::object_key key_of(const attachment& one);
+  engine::object_key adopt(detail::record& one);
+  packed pack_here(message&& written);
+  message unpack_here(const packed_bytes& bytes, const engine::key_list& refs,
+                      const engine::carried_list* values);
+  void take_refs(const engine::key_list& refs);
+  void drop_refs(const engine::key_list& refs);
+  void drop(engine::object_key key);
+  void load(engine::object_key key);
+  void lost(engine::object_key key, std::uint64_t asked);
+  void settle(detail::record& one, const engine::key_list& refs, const packed_bytes& bytes,
+              const std::shared_ptr<const error_fields>& why);
+  void drop_early(detail::task& one);
+  void load_bytes(detail::record& into, const packed_bytes& bytes, const engine::key_list& refs);
+  engine::outcome outcome_of(engine::object_key key, packed&& what);
+  engine::outcome stored(engine::object_key key, const packed& what);
+  static detail::failure_ptr failure_of(const error_fields& why);
+
+  // Tasks, calls, actors.
+  void submit_task(detail::task& one, message&& arguments);
+  void submit_call(detail::task& one, message&& arguments);
+  static message written_arguments(const detail::task& one);
+  struct prepared_call;
+  bool refuse_placement(detail::task& one);
+  void refuse(detail::task& one, const detail::failure_ptr& why);
+  static std::uint64_t caller() noexcept;
+  actor_handle* handle_for(engine::object_key key, const std::type_info& type,
+                           const actor_about& about);
+  void log_post_failure(const detail::task& one, const error_fields& why);
+
+  // Bodies.
+  void run_attempt(engine::body& one, const detail::function_entry& entry, detail::task& record,
+                   void*& instance, engine::body_end& end);
+  void run_destructor(engine::body& one);
+  detail::actor_ptr handle_in_house(const engine::actor_life& life,
+                                    const detail::function_entry& constructor);
+
+  // owner_host, executor_host; what is not here is the derived class's.
+  void send(party to, engine::push_task&& one) override { transmit(to, std::move(one)); }
+  void send(party to, engine::task_done&& one) override;
+  void send(party to, engine::message&& one) override;
+  void settled(engine::object_key object, const engine::outcome& result) override;
+  void promise_answered(std::uint64_t request, bool accepted) override;
+  void actor_answered(const engine::actor_registered& what) override;
+  std::string subject(engine::object_key task, const engine::invocation& what) override;
+  engine::key_list uncovered(engine::body& one) override;
+  void pin(engine::object_key object) override;
+  void unpin(engine::object_key object) override;
+  void discard(engine::actor_life& one) override;
+  std::string function_name(const detail::function_id& of) const override;
+
+  std::unordered_map<engine::object_key, detail::record*> records_;
+  std::unordered_map<engine::object_key, std::weak_ptr<detail::promise_state>> promises_;
+  std::unordered_set<engine::object_key> fulfilled_;  ///< own promises, from the first `fulfil` on
+  std::map<engine::object_key, local_object*> local_objects_;
+  std::unordered_map<engine::object_key, actor_handle*> actors_;
+  /// Those that wait for their arguments.
+  std::unordered_map<const detail::task*, std::unique_ptr<constructor_watch>> constructors_;
+  std::vector<detail::task*> infeasible_;  ///< with their queues' pins
+  std::map<std::uint64_t, std::shared_ptr<promise_answer>> promise_answers_;
+  std::map<std::uint64_t, std::shared_ptr<actor_answer>> actor_answers_;
+  std::unordered_map<engine::object_key, std::shared_ptr<store_answer>> creations_;
+  std::unordered_map<engine::object_key, pin_state> pins_;
+  std::unordered_map<const engine::body*, engine::key_list> covers_;
+  std::uint64_t requests_ = 0;
+  std::uint64_t actors_made_ = 0;
+};
+
+}  // namespace mobula::hosting

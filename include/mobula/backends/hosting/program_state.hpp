@@ -1,0 +1,126 @@
+#pragma once
+
+/// What the parties of one process of a runtime know in common: the program's functions by number,
+/// its records' keys, its options, and the log.
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <typeinfo>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "mobula/backend/task.hpp"
+#include "mobula/core/exception_filter.hpp"
+#include "mobula/core/function.hpp"
+#include "mobula/core/group.hpp"
+#include "mobula/core/module.hpp"
+#include "mobula/core/options.hpp"
+#include "mobula/core/record.hpp"
+#include "mobula/engine/ids.hpp"
+
+namespace mobula::hosting {
+
+class program_process;
+
+/// Where a record belongs.
+struct binding {
+  program_process* process = nullptr;
+  engine::object_key key;
+};
+
+/// For whoever has entered a party of the process.
+struct program_state {
+  program_state(const runtime_options& given, std::uint32_t runtime)
+      : options(given), epoch(runtime) {}
+
+  const runtime_options options;
+  const std::uint32_t epoch;
+  node_info node;
+  std::string name_space;
+  engine::party node_party;
+  /// Nothing begins any more.
+  bool ending = false;
+  /// Arguments of tasks that are over, and still have to fire.
+  std::unordered_map<const detail::task*, std::vector<detail::record_ptr>> waited_for;
+  /// Whose a constructor is that waits for its arguments.
+  std::unordered_map<const detail::task*, program_process*> constructor_homes;
+  std::unordered_map<detail::record*, binding> bindings;
+
+  /// `function_table` searches; callers ask often.
+  detail::function_id id_of(const detail::function_entry& of) {
+    const auto known = function_ids_.find(&of);
+    if (known != function_ids_.end()) return known->second;
+    const detail::function_id made = detail::functions().id_of(of);
+    function_ids_.emplace(&of, made);
+    functions_.emplace(std::pair{made.module, made.index}, &of);
+    return made;
+  }
+  const detail::function_entry& function(detail::function_id id) {
+    const auto known = functions_.find({id.module, id.index});
+    if (known != functions_.end()) return *known->second;
+    const detail::function_entry& found = detail::functions().find(id);
+    functions_.emplace(std::pair{id.module, id.index}, &found);
+    return found;
+  }
+
+  /// The same in every process of the program; 0 is the empty filter.
+  std::uint64_t filter_number(const exception_filter& one) {
+    if (one.empty()) return 0;
+    for (const auto& [number, known] : filters_) {
+      if (known == one) return number;
+    }
+    const std::uint64_t made =
+        detail::number_of_address(reinterpret_cast<const void*>(one.test()));
+    filters_.emplace_back(made, one);
+    return made;
+  }
+  exception_filter filter(std::uint64_t number) {
+    if (number == 0) return {};
+    for (const auto& [known, one] : filters_) {
+      if (known == number) return one;
+    }
+    const void* const test = detail::address_of_number(number);
+    if (test == nullptr) return {};
+    filters_.emplace_back(number,
+                          exception_filter(reinterpret_cast<exception_filter::predicate>(
+                              reinterpret_cast<std::uintptr_t>(test))));
+    return filters_.back().second;
+  }
+
+  /// For a kind of work that shares leases: this process's own number.
+  std::uint64_t lease_class(const std::string& what) {
+    return lease_classes_.emplace(what, lease_classes_.size() + 1).first->second;
+  }
+  /// For a class of actors: the same in every process of the program.
+  static std::uint64_t class_number(const std::type_info& of) noexcept {
+    std::uint64_t hash = 14695981039346656037ULL;
+    detail::modules::hash_bytes(of.name(), std::strlen(of.name()), hash);
+    return hash;
+  }
+
+  /// Says it once for each `what`.
+  void warn(const std::string& text, const std::string& what) {
+    if (warned_.insert(what).second) std::fprintf(stderr, "mobula: %s\n", text.c_str());
+  }
+
+  std::size_t post_failures = 0;
+  engine::instant next_post_log = 0;
+
+ private:
+  std::unordered_map<const detail::function_entry*, detail::function_id> function_ids_;
+  std::map<std::pair<std::uint64_t, std::uint32_t>, const detail::function_entry*> functions_;
+  std::vector<std::pair<std::uint64_t, exception_filter>> filters_;
+  std::map<std::string, std::uint64_t> lease_classes_;
+  std::set<std::string> warned_;
+};
+
+}  // namespace mobula::hosting

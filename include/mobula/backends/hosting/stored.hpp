@@ -1,0 +1,107 @@
+#pragma once
+
+/// What a process has to do with the store, and its records' end.
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "mobula/backends/hosting/program_process.hpp"
+
+namespace mobula::hosting {
+
+// --- The store -----------------------------------------------------------------------------------
+
+/// Has left while it waits for room, and while it writes.
+inline engine::outcome program_process::stored(engine::object_key key, const packed& what) {
+  auto answer = std::make_shared<store_answer>();
+  creations_[key] = answer;
+  event([&] {
+    transmit(program_.node_party, engine::message(engine::create_object{key, what.size()}));
+  });
+  wait_for(answer->arrived, engine::never, waiting::deaf);
+  if (answer->what.status != engine::store_status::ok) failure_of(answer->what.why)->raise();
+  loop_.leave();
+  struct entering {
+    party_loop& in;
+    ~entering() { in.enter(); }
+  };
+  {
+    const entering again{loop_};
+    write_stored(key, answer->what.place, what);
+  }
+  event([&] {
+    transmit(program_.node_party, engine::message(engine::publish_object{key}));
+  });
+  engine::outcome made;
+  made.kind = engine::outcome_kind::stored;
+  made.size = what.size();
+  return made;
+}
+
+inline void program_process::use_pin(engine::object_key key, pin_reader told) {
+  pin_state& one = pins_[key];
+  if (one.users++ == 0) {
+    event([&] { transmit(program_.node_party, engine::message(engine::pin_object{key})); });
+  }
+  if (one.answered) {
+    told(nullptr);
+  } else {
+    one.waiting.push_back(std::move(told));
+  }
+}
+inline void program_process::drop_pin(engine::object_key key) {
+  const auto at = pins_.find(key);
+  if (at == pins_.end() || --at->second.users != 0) return;
+  pins_.erase(at);
+  event([&] { transmit(program_.node_party, engine::message(engine::unpin_object{key})); });
+}
+inline void program_process::pin(engine::object_key object) {
+  later([this, object] {
+    use_pin(object, [this, object](const pin_failure& failed) {
+      event([&] { executor_.argument_pinned(object, failed, now()); });
+    });
+  });
+}
+inline void program_process::unpin(engine::object_key object) {
+  later([this, object] { drop_pin(object); });
+}
+
+/// The store has lost what was to be loaded. Its owner says what becomes of it; where that is known
+/// already it is loaded again.
+inline void program_process::lost(engine::object_key key, std::uint64_t asked) {
+  if (!records_.contains(key)) return;
+  bool is_known = false;
+  event([&] { is_known = owner_.unread(key, asked, now()); });
+  if (is_known) load(key);
+}
+
+// --- The end -------------------------------------------------------------------------------------
+
+inline void program_process::end_records(const detail::failure_ptr& why) {
+  std::vector<std::pair<engine::object_key, detail::record*>> all;
+  std::vector<detail::task*> infeasible;
+  {
+    const inside held(loop_);
+    drain_abandoned(program_);
+    all.assign(records_.begin(), records_.end());
+    infeasible.swap(infeasible_);
+  }
+  std::sort(all.begin(), all.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
+  for (const auto& [key, one] : all) {
+    if (!one->try_add_handle()) continue;
+    const detail::record_ptr held = detail::record_ptr::adopt(one);
+    const bool has_producer = one->is_producing();
+    one->settle_failure(why);
+    if (has_producer) one->end_producing();
+  }
+  for (detail::task* const one : infeasible) {
+    one->settle_failure(why);
+    if (one->is_producing()) one->end_producing();
+    one->unpin();
+  }
+}
+
+}  // namespace mobula::hosting

@@ -1,0 +1,544 @@
+#pragma once
+
+/// What carries the messages of a process: its parties share a mutex, and whoever waits in it looks
+/// after the rings.
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <span>
+#include <string>
+#include <thread>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include <sched.h>
+
+#include "mobula/backends/hosting/party_loop.hpp"
+#include "mobula/backends/hosting/program_process.hpp"
+#include "mobula/backends/threads/parker.hpp"
+#include "mobula/core/assert.hpp"
+#include "mobula/core/clock.hpp"
+#include "mobula/engine/codec.hpp"
+#include "mobula/net/endpoint.hpp"
+#include "mobula/net/exchange.hpp"
+
+namespace mobula::processes {
+
+using engine::instant;
+using engine::party;
+using hosting::action;
+using hosting::completion;
+
+class carrier;
+
+/// What the tag of a message between two processes says.
+namespace message_tag {
+inline constexpr std::uint32_t to_node = 1;    ///< for the node in the driver's process
+inline constexpr std::uint32_t from_node = 2;  ///< by it
+inline constexpr std::uint32_t control = 4;    ///< for the process itself, no machine's message
+}  // namespace message_tag
+
+/// A party in this process: the driver or a worker, or the node beside the driver.
+class local_party : public hosting::party_loop {
+ public:
+  local_party(carrier& in, party self) : party_loop(self), in_(in) {}
+  virtual ~local_party() = default;
+
+  instant now() const noexcept override { return monotonic_now(); }
+  void enter() override;
+  void leave() noexcept override;
+  void transmit(party to, engine::push_task&& one) override { pass_on(to, std::move(one)); }
+  void transmit(party to, engine::task_done&& one) override { pass_on(to, std::move(one)); }
+  void transmit(party to, engine::message&& one) override { pass_on(to, std::move(one)); }
+  void run_outside(action what) override;
+
+  /// A message of that party's. For whoever has entered, in no event.
+  virtual void hear(party from, engine::message&& one) = 0;
+  /// Nothing comes from that party any more.
+  virtual void cut(party who) = 0;
+  virtual instant next_timer() = 0;
+  virtual void timer() = 0;
+  /// At the end of each turn: what is left to be said.
+  virtual void turn_ends() {}
+
+  static instant monotonic_now() noexcept {
+    timespec time{};
+    ::clock_gettime(CLOCK_MONOTONIC, &time);
+    return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+  }
+
+ protected:
+  void event_over() override {}
+  carrier& in_;
+
+ private:
+  template <class Message>
+  void pass_on(party to, Message&& one);
+};
+
+/// Invariants:
+///  - Machines are stepped, and rings are read and written, by the thread that has entered. Enter
+///    as often as you like; the outermost `leave` delivers what local parties said to each other,
+///    publishes what was sent, and then runs, unlocked, what is the program's.
+///  - One thread at most is the leader: it polls the rings, and sleeps when nothing comes. Whoever
+///    waits becomes it, if there is none. The helper, a thread of its own, looks after the rings
+///    while nobody does for a millisecond, so that a short gap wakes nobody.
+class carrier {
+ public:
+  carrier(net::exchange& exchange, party self, party node)
+      : exchange_(exchange), ends_(exchange, self.value()), self_(self), node_(node) {}
+  carrier(const carrier&) = delete;
+  carrier& operator=(const carrier&) = delete;
+  ~carrier() { MOBULA_ASSERT(!helper_.joinable(), "a process is stopped before it goes"); }
+
+  [[nodiscard]] party self() const noexcept { return self_; }
+  [[nodiscard]] party node() const noexcept { return node_; }
+  net::exchange& exchange() noexcept { return exchange_; }
+  /// Before anything is sent to it. The node's process has two.
+  void add(local_party& one) { parties_.push_back(&one); }
+  /// Called for each message that no machine gets (`message_tag::control`), by whoever has entered.
+  std::function<void(party from, std::span<const std::byte> content)> on_control;
+  /// Called, entered, when nothing of this process touches what it shared with the dead.
+  std::function<void(party dead)> on_buried;
+  /// Called, entered, before a message of a party that was never heard of reaches the node.
+  std::function<void(party from)> on_stranger;
+
+  void start() {
+    helper_ = std::thread([this] { help(); });
+  }
+  /// No thread but the caller's is in it afterwards, if no other waits.
+  void stop() {
+    enter();
+    stopping_ = true;
+    leave();
+    ends_.wake();
+    ends_.wake_helper();
+    if (helper_.joinable()) helper_.join();
+  }
+
+  // --- Turns -------------------------------------------------------------------------------------
+
+  void enter() {
+    const void* const me = &mark();
+    if (owner_.load(std::memory_order_relaxed) == me) {
+      ++depth_;
+      return;
+    }
+    mutex_.lock();
+    owner_.store(me, std::memory_order_relaxed);
+    depth_ = 1;
+  }
+  void leave() noexcept {
+    if (depth_ > 1) {
+      --depth_;
+      return;
+    }
+    if (leader_ == nullptr && ends_.has_news()) poll(poll_share);
+    end_turn();
+    std::vector<action> outside = take_outside();
+    unlock();
+    if (!outside.empty()) run_all(std::move(outside));
+  }
+  [[nodiscard]] bool is_inside() const noexcept {
+    return owner_.load(std::memory_order_relaxed) == &mark();
+  }
+  void run_outside(action what) { outside_.push_back(std::move(what)); }
+
+  // --- Messages ----------------------------------------------------------------------------------
+
+  template <class Message>
+  void send(local_party& from, party to, Message&& one) {
+    if (local_party* const here = local(to)) {
+      to_local_.emplace_back(from.self(), here, engine::message(std::forward<Message>(one)));
+      return;
+    }
+    const bool to_node = to == node_;
+    const party there = to_node ? driver_ : to;
+    if (!to_node && dead_.contains(there)) return;
+    std::uint32_t tag = to_node ? message_tag::to_node : 0;
+    if (from.self() == node_) tag |= message_tag::from_node;
+    buffer_.clear();
+    engine::encode(one, buffer_);
+    if (ends_.send(there.value(), tag, buffer_) == net::endpoint::sent::unknown) {
+      // Dead before we knew it: its end is told when the machine that speaks is done.
+      to_bury_.push_back(there);
+    }
+  }
+  void send_control(party to, std::span<const std::byte> content) {
+    static_cast<void>(ends_.send(to.value(), message_tag::control, content));
+  }
+  /// The node's process, for those that are not in it.
+  void set_driver(party driver) noexcept { driver_ = driver; }
+
+  /// That process is dead: what it had sent is delivered, and then the cut. For whoever has
+  /// entered, in no event.
+  void bury(party dead) {
+    if (!dead_.insert(dead).second) return;
+    ends_.receive_from(dead.value(), [this](std::uint64_t from, std::uint32_t tag,
+                                            std::span<const std::byte> content) {
+      arrived(party{from}, tag, content);
+    });
+    ends_.forget(dead.value());
+    for (local_party* const one : parties_) one->cut(dead);
+    if (on_buried) on_buried(dead);
+  }
+  [[nodiscard]] bool is_dead(party who) const { return dead_.contains(who); }
+  /// All that was sent is in the rings, where its reader finds it even if this process dies now.
+  [[nodiscard]] bool all_arrived() const noexcept {
+    return to_local_.empty() && !ends_.has_output();
+  }
+
+  // --- Waiting -----------------------------------------------------------------------------------
+
+  /// How one thread of the process waits.
+  class waiter final : public hosting::sleeper {
+   public:
+    explicit waiter(carrier& of) : of_(of) {}
+    /// For whoever has entered.
+    void completed() override {
+      woken_.store(true, std::memory_order_seq_cst);
+      if (of_.leader_ == this) {
+        if (of_.leader_sleeps_.load(std::memory_order_seq_cst)) of_.ends_.wake();
+      } else {
+        parker_.unpark();
+      }
+    }
+
+   private:
+    friend class carrier;
+    carrier& of_;
+    detail::parker parker_;
+    std::atomic<bool> woken_{false};
+  };
+
+  /// Leaves, and returns, entered again, when `until()` is true: it is asked whenever the waiter
+  /// was woken by `completed`, or the deadline has come. Meanwhile the thread leads, if nobody
+  /// does. It runs the program's code (`run_outside`), and may so come back here.
+  template <class Until>
+  void wait(waiter& one, instant deadline, Until until) {
+    while (!until()) {
+      one.woken_.store(false, std::memory_order_relaxed);
+      if (until()) break;
+      if (leader_ == nullptr) {
+        leader_ = &one;
+        lead(one, deadline, until);
+      } else {
+        followers_.push_back(&one);
+        end_turn();
+        const int depth = release();
+        one.parker_.park(deadline == engine::never
+                             ? clock::time_point::max()
+                             : clock::time_point(clock::duration(deadline)));
+        take_back(depth);
+        std::erase(followers_, &one);
+      }
+    }
+    // Somebody has to lead while others wait.
+    if (leader_ == nullptr && !followers_.empty()) followers_.front()->parker_.unpark();
+  }
+  /// Wakes one that waits, to look again.
+  static void nudge(waiter& one) { one.completed(); }
+
+  /// Something was let go of, on any thread: it is looked at soon.
+  void look_soon() noexcept {
+    if (helper_deep_.load(std::memory_order_seq_cst)) {
+      ends_.wake();
+      ends_.wake_helper();
+    }
+  }
+  /// A body begins on the calling thread, which has entered: until it is over the helper looks
+  /// after the rings, if it lasts.
+  void body_begins() noexcept {
+    bodies_begun_.fetch_add(1, std::memory_order_relaxed);
+    if (helper_deep_.load(std::memory_order_seq_cst)) ends_.wake_helper();
+  }
+
+ private:
+  static constexpr std::size_t poll_share = 256;
+  static constexpr instant tick = 1'000'000;       ///< ns; how long nobody may look
+  static constexpr instant quiet_after = 20 * tick;  ///< then the helper sleeps for good
+  static constexpr instant awake = INT64_MIN;        ///< nobody sleeps
+  static constexpr int spins = 2'000;
+  static constexpr int yields = 20;
+
+  /// An address that differs from thread to thread.
+  static const char& mark() noexcept {
+    static thread_local const char one = 0;
+    return one;
+  }
+
+  void unlock() noexcept {
+    depth_ = 0;
+    owner_.store(nullptr, std::memory_order_relaxed);
+    mutex_.unlock();
+  }
+  /// Gives the whole turn up for a while; the program's code runs meanwhile.
+  int release() {
+    const int depth = depth_;
+    std::vector<action> outside = take_outside();
+    unlock();
+    if (!outside.empty()) run_all(std::move(outside));
+    return depth;
+  }
+  void take_back(int depth) {
+    mutex_.lock();
+    owner_.store(&mark(), std::memory_order_relaxed);
+    depth_ = depth;
+  }
+
+  std::vector<action> take_outside() noexcept {
+    std::vector<action> taken;
+    taken.swap(outside_);
+    return taken;
+  }
+  /// The program's code may come back in, and leave with more of it: that waits here, so that a
+  /// chain of results is no chain of stack frames.
+  static void run_all(std::vector<action>&& first) noexcept {
+    static thread_local std::deque<action>* running = nullptr;
+    if (running != nullptr) {
+      for (action& one : first) running->push_back(std::move(one));
+      return;
+    }
+    std::deque<action> mine;
+    running = &mine;
+    for (action& one : first) mine.push_back(std::move(one));
+    while (!mine.empty()) {
+      action next = std::move(mine.front());
+      mine.pop_front();
+      next();
+    }
+    running = nullptr;
+  }
+
+  local_party* local(party who) const noexcept {
+    for (local_party* const one : parties_) {
+      if (one->self() == who) return one;
+    }
+    return nullptr;
+  }
+
+  void arrived(party from, std::uint32_t tag, std::span<const std::byte> content) {
+    if ((tag & message_tag::control) != 0) {
+      if (on_control) on_control(from, content);
+      return;
+    }
+    const bool to_node = (tag & message_tag::to_node) != 0;
+    local_party* const here = local(to_node ? node_ : self_);
+    if (here == nullptr) return;
+    if (to_node && on_stranger) on_stranger(from);
+    const party sender = (tag & message_tag::from_node) != 0 ? node_ : from;
+    try {
+      deliver(sender, *here, engine::decode(content));
+    } catch (const protocol_error& nonsense) {
+      std::fprintf(stderr, "mobula: process %llu sent nonsense to this one: %s\n",
+                   static_cast<unsigned long long>(from.value()), nonsense.what());
+    }
+  }
+  void deliver(party from, local_party& to, engine::message&& one) {
+    // Who is told of a death is told of the cut soon, when all that the dead had said is heard.
+    if (const auto* const death = std::get_if<engine::party_died>(&one)) {
+      to_bury_.push_back(death->what.who);
+    }
+    to.hear(from, std::move(one));
+  }
+
+  /// Whether anything was there.
+  bool poll(std::size_t most) {
+    const std::size_t count =
+        ends_.receive([this](std::uint64_t from, std::uint32_t tag,
+                             std::span<const std::byte> content) {
+          arrived(party{from}, tag, content);
+        }, most);
+    while (const auto broken = ends_.next_broken()) {
+      std::fprintf(stderr, "mobula: process %llu wrote nonsense to this one: %s\n",
+                   static_cast<unsigned long long>(broken->party), broken->why);
+    }
+    return count != 0;
+  }
+
+  /// Delivers what local parties have said, lets timers fire, publishes.
+  void end_turn() {
+    MOBULA_ASSERT(owner_.load(std::memory_order_relaxed) == &mark(), "a turn is the thread's own");
+    for (;;) {
+      if (!to_local_.empty()) {
+        local_message next = std::move(to_local_.front());
+        to_local_.pop_front();
+        deliver(next.from, *next.to, std::move(next.what));
+        continue;
+      }
+      if (to_bury_.empty()) break;
+      const party gone = to_bury_.back();
+      to_bury_.pop_back();
+      bury(gone);
+    }
+    for (local_party* const one : parties_) one->turn_ends();
+    ends_.flush();
+    schedule_timer();
+  }
+  /// Whoever sleeps wakes in time.
+  void schedule_timer() {
+    instant next = engine::never;
+    for (local_party* const one : parties_) next = std::min(next, one->next_timer());
+    next_timer_ = next;
+    if (next < sleeps_until_) ends_.wake();
+  }
+  void fire_timers() {
+    if (next_timer_ == engine::never || local_party::monotonic_now() < next_timer_) return;
+    for (local_party* const one : parties_) {
+      if (one->next_timer() <= local_party::monotonic_now()) one->timer();
+    }
+  }
+
+  /// Returns when `until()`, or when the program's code has run: then somebody else may lead.
+  template <class Until>
+  void lead(waiter& me, instant deadline, Until& until) {
+    attended_.fetch_add(1, std::memory_order_relaxed);
+    ends_.awake();
+    for (;;) {
+      fire_timers();
+      const bool any = poll(poll_share);
+      end_turn();
+      if (!outside_.empty()) {
+        leader_ = nullptr;
+        if (!followers_.empty()) followers_.front()->parker_.unpark();
+        take_back(release());
+        break;
+      }
+      if (until()) break;
+      if (any) continue;
+      const instant wake_at = std::min(deadline, next_timer_);
+      sleeps_until_ = wake_at;
+      const int depth = release();
+      if (!spin(me, wake_at)) {
+        leader_sleeps_.store(true, std::memory_order_seq_cst);
+        ends_.expect_wake(net::sleeper::leader);
+        if (!ends_.has_news() && !me.woken_.load(std::memory_order_seq_cst)) {
+          ends_.sleep(net::sleeper::leader, wake_at);
+        }
+        ends_.awake();
+        leader_sleeps_.store(false, std::memory_order_relaxed);
+      }
+      take_back(depth);
+      sleeps_until_ = awake;
+      if (until()) break;
+    }
+    attended_.fetch_add(1, std::memory_order_relaxed);
+    if (leader_ == &me) leader_ = nullptr;
+    if (helper_deep_.load(std::memory_order_seq_cst)) ends_.wake_helper();
+  }
+  /// True: there is something to look at.
+  bool spin(const waiter& me, instant wake_at) const noexcept {
+    const auto news = [&] {
+      return ends_.has_news() || me.woken_.load(std::memory_order_acquire);
+    };
+    for (int i = 0; i < spins; ++i) {
+      if (news()) return true;
+#if defined(__x86_64__)
+      __builtin_ia32_pause();
+#endif
+    }
+    for (int i = 0; i < yields; ++i) {
+      if (news()) return true;
+      ::sched_yield();
+    }
+    return wake_at <= local_party::monotonic_now() || news();
+  }
+
+  /// The helper: looks after the rings when nobody has for a tick.
+  void help() {
+    std::uint64_t seen = 0;
+    std::uint64_t seen_bodies = 0;
+    instant active_at = local_party::monotonic_now();
+    enter();
+    while (!stopping_) {
+      const instant now = local_party::monotonic_now();
+      const bool is_led = leader_ != nullptr;
+      const std::uint64_t attended = attended_.load(std::memory_order_relaxed);
+      const std::uint64_t bodies = bodies_begun_.load(std::memory_order_relaxed);
+      const bool has_moved = attended != seen || bodies != seen_bodies;
+      seen = attended;
+      seen_bodies = bodies;
+      if (has_moved) active_at = now;
+      const bool attends = !is_led && !has_moved;  // nobody looks: it is ours until somebody does
+      if (attends) {
+        fire_timers();
+        poll(poll_share);
+      }
+      end_turn();
+      if (!outside_.empty()) {
+        take_back(release());
+        continue;
+      }
+      const bool is_deep = attends || (is_led && now - active_at > quiet_after);
+      const instant until = std::min(attends ? next_timer_ : engine::never,
+                                     is_deep ? engine::never : now + tick);
+      helper_deep_.store(is_deep, std::memory_order_seq_cst);
+      if (attends) {
+        sleeps_until_ = until;
+        ends_.expect_wake(net::sleeper::helper);
+      }
+      const int depth = release();
+      if (!attends) {
+        ends_.doze(until);
+      } else if (!ends_.has_news()) {
+        ends_.sleep(net::sleeper::helper, until);
+      }
+      take_back(depth);
+      if (attends && leader_ == nullptr) sleeps_until_ = awake;
+      helper_deep_.store(false, std::memory_order_relaxed);
+    }
+    leave();
+  }
+
+  struct local_message {
+    local_message(party by, local_party* whom, engine::message&& one)
+        : from(by), to(whom), what(std::move(one)) {}
+    party from;
+    local_party* to;
+    engine::message what;
+  };
+
+  net::exchange& exchange_;
+  net::endpoint ends_;
+  const party self_;
+  const party node_;
+  party driver_;
+  std::vector<local_party*> parties_;
+
+  std::mutex mutex_;
+  std::atomic<const void*> owner_{nullptr};
+  int depth_ = 0;
+  bool stopping_ = false;
+  std::deque<local_message> to_local_;
+  std::vector<party> to_bury_;
+  std::unordered_set<party> dead_;
+  std::vector<action> outside_;
+  std::vector<std::byte> buffer_;
+  instant next_timer_ = engine::never;
+
+  waiter* leader_ = nullptr;
+  std::vector<waiter*> followers_;
+  std::atomic<bool> leader_sleeps_{false};
+  instant sleeps_until_ = awake;  ///< of whoever looks after the rings
+  std::atomic<std::uint64_t> attended_{0};      ///< grows when somebody leads
+  std::atomic<std::uint64_t> bodies_begun_{0};
+  std::atomic<bool> helper_deep_{false};
+  std::thread helper_;
+};
+
+inline void local_party::enter() { in_.enter(); }
+inline void local_party::leave() noexcept { in_.leave(); }
+inline void local_party::run_outside(action what) { in_.run_outside(std::move(what)); }
+template <class Message>
+void local_party::pass_on(party to, Message&& one) {
+  if (alive_) in_.send(*this, to, std::forward<Message>(one));
+}
+
+}  // namespace mobula::processes

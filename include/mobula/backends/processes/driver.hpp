@@ -1,0 +1,197 @@
+#pragma once
+
+/// The driver's process: the program, the node beside it, and the workers' parent.
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "mobula/backends/processes/host.hpp"
+#include "mobula/backends/processes/node.hpp"
+#include "mobula/backends/processes/worker.hpp"
+#include "mobula/backends/threads/machine.hpp"
+#include "mobula/net/exchange.hpp"
+#include "mobula/process/zygote.hpp"
+
+namespace mobula::processes {
+
+/// Whether the program has called `worker_main`, and so can be executed again for its workers.
+[[gnu::visibility("default")]] inline std::atomic<bool> has_worker_main{false};
+
+class driver_host final : public process_host {
+ public:
+  driver_host(const runtime_options& options, std::uint32_t epoch)
+      : exchange_(net::exchange::create()),
+        zygote_({.entry = &run_worker,
+                 .inherited = {exchange_.descriptor()},
+                 .may_execute = has_worker_main.load() || epoch == 1}) {
+    state_ = std::make_unique<hosting::program_state>(options, epoch);
+    state_->node = detail::this_machine(options);
+    state_->name_space =
+        options.name_space.empty() ? "job-" + std::to_string(epoch) : options.name_space;
+    state_->node_party = node_party;
+    exchange_.announce(driver_party.value());
+    carrier_ = std::make_unique<carrier>(exchange_, driver_party, node_party);
+    carrier_->set_driver(driver_party);
+    program_ = std::make_unique<program>(*carrier_, driver_party, *state_, ::getpid());
+    node_ = std::make_unique<node>(*carrier_, *state_, machine_options(), zygote_);
+    carrier_->add(*program_);
+    carrier_->add(*node_);
+    node_->birth = [this](party worker) { return birth_of(worker).write(); };
+    carrier_->on_stranger = [this](party from) { node_->meet(from); };
+    carrier_->on_control = [this](party from, std::span<const std::byte> content) {
+      hear(from, content);
+    };
+    make_current();
+    stop_watching_ = ::eventfd(0, EFD_CLOEXEC);
+    if (stop_watching_ < 0) {
+      throw std::system_error(errno, std::generic_category(), "eventfd for the end of workers");
+    }
+    {
+      const hosting::inside held(*program_);
+      node_->joined(driver_party, engine::party_kind::driver);
+      node_->begin();
+    }
+    carrier_->start();
+    watch_ = std::thread([this] { watch(); });
+  }
+  ~driver_host() override {
+    if (watch_.joinable()) end_threads();
+    if (stop_watching_ >= 0) ::close(stop_watching_);
+  }
+
+  node_info this_node() const override {
+    const hosting::inside held(*program_);
+    node_info now = state_->node;
+    now.available = node_->machine().available().to_set();
+    return now;
+  }
+
+  void shutdown() noexcept override {
+    const detail::failure_ptr why = detail::failure_ptr::make(
+        cancelled_error("the runtime ended before the task did"));
+    {
+      const hosting::inside held(*program_);
+      is_ended_.store(true, std::memory_order_release);
+      program_->end_waits();
+      // What the driver has submitted is cancelled; that reaches everything below it.
+      program_->cancel_all(why);
+    }
+    await_bodies();
+    {
+      const hosting::inside held(*program_);
+      state_->ending = true;
+    }
+    program_->end_records(why);
+    end_threads();
+    {
+      const hosting::inside held(*program_);
+      program_->die();
+    }
+    make_past();
+    if (state_->post_failures != 0) {
+      std::fprintf(stderr, "mobula: %zu more posted calls failed\n", state_->post_failures);
+    }
+  }
+
+ private:
+  static constexpr party node_party{1};
+  static constexpr party driver_party{2};
+
+  engine::node_options machine_options() const {
+    engine::node_options made;
+    made.self = node_party;
+    made.total = resource_vector(state_->node.total);
+    made.store_bytes =
+        state_->options.store_memory.value_or(std::max<std::uint64_t>(
+            std::uint64_t{64} << 20, state_->node.total.memory / 10 * 3));
+    made.prestart = static_cast<unsigned>(std::min(64.0, std::max(1.0, state_->node.total.cpus)));
+    return made;
+  }
+  worker_birth birth_of(party worker) const {
+    worker_birth made;
+    made.self = worker;
+    made.node = node_party;
+    made.driver = driver_party;
+    made.epoch = state_->epoch;
+    made.exchange = exchange_.descriptor();
+    made.node_process = ::getpid();
+    made.name_space = state_->name_space;
+    made.where = state_->node;
+    made.infeasible = state_->options.infeasible;
+    return made;
+  }
+
+  void hear(party who, std::span<const std::byte> content) {
+    message whole;
+    whole.bytes.assign(content.begin(), content.end());
+    input from(whole);
+    const auto what = from.number<control>();
+    const auto number = from.number<std::uint64_t>();
+    if (what == control::forgot) node_->forgotten(party{number}, who);
+    if (what == control::ask_available) {
+      const resource_set now = node_->machine().available().to_set();
+      carrier_->send_control(who, control_message(control::available, number, &now));
+    }
+  }
+
+  /// Hears of workers' ends.
+  void watch() {
+    pollfd both[2] = {{zygote_.descriptor(), POLLIN, 0}, {stop_watching_, POLLIN, 0}};
+    for (;;) {
+      if (::poll(both, 2, -1) < 0 && errno != EINTR) return;
+      if (both[1].revents != 0) return;
+      if (both[0].revents == 0) continue;
+      const hosting::inside held(*program_);
+      zygote_.read_reports([this](const process::worker_report& one) { node_->heard_of(one); });
+    }
+  }
+
+  /// Bodies are asked to stop, and get their time for that.
+  void await_bodies() noexcept {
+    const mobula::duration grace = state_->options.shutdown_grace;
+    const instant start = local_party::monotonic_now();
+    for (;;) {
+      bool any = false;
+      {
+        const hosting::inside held(*program_);
+        for (const auto& [worker, pid] : node_->pids()) {
+          if (net::progress_view(exchange_, worker.value()).bodies() == 0) continue;
+          any = true;
+          carrier_->send_control(worker, control_message(control::stop_bodies, 0));
+        }
+      }
+      if (!any) return;
+      if (!grace.is_none() && local_party::monotonic_now() - start >= grace.count_ns()) return;
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+  }
+
+  void end_threads() {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto written = ::write(stop_watching_, &one, sizeof one);
+    if (watch_.joinable()) watch_.join();
+    node_->stop_disk();
+    carrier_->stop();
+  }
+
+  net::exchange exchange_;
+  process::zygote zygote_;
+  std::unique_ptr<node> node_;
+  int stop_watching_ = -1;
+  std::thread watch_;
+};
+
+}  // namespace mobula::processes

@@ -1,0 +1,339 @@
+#pragma once
+
+/// The driver's or a worker's program in a process of its own: bodies on threads, objects in shared
+/// memory.
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include <unistd.h>
+
+#include "mobula/backend/frame.hpp"
+#include "mobula/backends/hosting/actors.hpp"
+#include "mobula/backends/hosting/bodies.hpp"
+#include "mobula/backends/hosting/hearing.hpp"
+#include "mobula/backends/hosting/objects.hpp"
+#include "mobula/backends/hosting/program_process.hpp"
+#include "mobula/backends/hosting/promises.hpp"
+#include "mobula/backends/hosting/stored.hpp"
+#include "mobula/backends/processes/carrier.hpp"
+#include "mobula/net/progress.hpp"
+#include "mobula/store/segment_map.hpp"
+
+namespace mobula::processes {
+
+/// A body from when it may begin to its end, as its thread and whoever stops it know it. For whoever
+/// has entered, but `stop`.
+struct running_body {
+  running_body(carrier& in, engine::body& one) : body(one), sleeper(in) { one.user = this; }
+  running_body(const running_body&) = delete;
+  running_body& operator=(const running_body&) = delete;
+  ~running_body() { body.user = nullptr; }
+
+  engine::body& body;
+  carrier::waiter sleeper;
+  detail::frame* frame = nullptr;  ///< while its function runs
+  bool lent = false;               ///< it waits as `body_blocked` says
+  bool going_on = false;           ///< `body_unblocked` was said, and `resume` has not come
+  std::atomic<bool> stop{false};   ///< it was asked to stop: waits throw
+  bool stop_children = false;
+  int stoppers = 0;                ///< threads that are about to ask its frame to stop
+  std::uint32_t call = net::progress::none;  ///< where the node finds it, if this process dies
+
+  /// The one that the calling thread runs; null: none.
+  static running_body*& current() noexcept {
+    static thread_local running_body* one = nullptr;
+    return one;
+  }
+};
+
+/// Members are for whoever has entered, but those that say otherwise. A worker calls `work` on its
+/// main thread, and never comes back from it.
+class program final : public local_party, public hosting::program_process {
+ public:
+  program(carrier& in, party self, hosting::program_state& state, pid_t node_process)
+      : local_party(in, self),
+        program_process(static_cast<hosting::party_loop&>(*this), state),
+        progress_(in.exchange(), self.value()),
+        memory_(node_process) {}
+  ~program() override = default;
+
+  using local_party::alive;
+  using local_party::enter;
+  using local_party::event;
+  using local_party::later;
+  using local_party::leave;
+  using local_party::now;
+  using local_party::self;
+  using local_party::transmit;
+
+  bool wait_for(completion& what, instant deadline = engine::never,
+                waiting how = waiting::plain) override;
+  /// For threads of the program that wait: from now on each throws. For whoever has entered.
+  void end_waits() {
+    ended_ = true;
+    for (carrier::waiter* const one : outside_waits_) carrier::nudge(*one);
+  }
+  /// All bodies are asked to stop.
+  void stop_bodies() {
+    for (const auto& one : running_) ask_to_stop(*one, false);
+    for (const auto& one : ready_) ask_to_stop(*one, false);
+  }
+  [[nodiscard]] std::size_t body_count() const noexcept { return running_.size() + ready_.size(); }
+  /// The process is as good as dead: nothing that it does reaches anybody.
+  void die() noexcept {
+    alive_ = false;
+    forget_todo();
+  }
+  /// A worker's threads: takes bodies and runs them. Not for whoever has entered.
+  void work();
+  /// Handles that nobody had any more are looked at.
+  void drain() { hosting::program_process::drain_abandoned(program_); }
+
+ private:
+  // local_party
+  void hear(party from, engine::message&& one) override {
+    event([&] { heard(from, std::move(one)); });
+  }
+  void cut(party who) override {
+    event([&] { program_process::cut_off(who); });
+  }
+  instant next_timer() override { return owner_.next_timer(); }
+  void timer() override {
+    event([&] { owner_.timer(now()); });
+  }
+  void turn_ends() override;
+  void event_over() override {
+    if (is_leaving()) leave_if_unneeded(in_.all_arrived());
+  }
+
+  // program_process
+  void function_begins(const detail::function_entry* of, detail::frame& in) override {
+    const hosting::inside held(*this);
+    running_body& mine = *running_body::current();
+    mine.frame = &in;
+    if (of != nullptr && mine.stop.load(std::memory_order_relaxed)) in.request_stop();
+  }
+  void function_ended(detail::frame& in) override {
+    running_body& mine = *running_body::current();
+    bool stop_children = false;
+    for (;;) {
+      {
+        const hosting::inside held(*this);
+        mine.frame = nullptr;
+        stop_children = mine.stop_children;
+        if (mine.stoppers == 0) break;
+      }
+      std::this_thread::yield();
+    }
+    if (stop_children) cancel_children(in);
+  }
+  bool asked_to_stop() const override { return running_body::current()->stop; }
+  bool can_wait() const override { return true; }
+  void write_stored(engine::object_key, const engine::object_place& place,
+                    const hosting::packed& what) override {
+    what.write(memory_.writable({place.segment, place.offset},
+                                static_cast<int>(place.descriptor), what.size()));
+  }
+  hosting::packed_bytes read_stored(engine::object_key object, const engine::object_place& place,
+                                    std::uint64_t size) override;
+
+  // executor_host
+  void run(engine::body& one) override {
+    ready_.push_back(std::make_unique<running_body>(in_, one));
+  }
+  void request_stop(engine::body& one, bool recursive) override;
+  void resume(engine::body& one) override;
+
+  void ask_to_stop(running_body& one, bool recursive);
+  void run_next();
+  void hire();
+  bool wait_outside(completion& what, instant deadline);
+
+  /// A pin that readers of the memory hold: given back when the last of them goes, on whatever
+  /// thread.
+  struct held_pins {
+    std::mutex mutex;
+    std::vector<engine::object_key> given_back;
+    bool closed = false;
+  };
+
+  net::progress progress_;
+  store::segment_map memory_;
+  std::deque<std::unique_ptr<running_body>> ready_;
+  std::vector<std::unique_ptr<running_body>> running_;
+  std::size_t hired_ = 0;  ///< threads that were started and have not come yet
+  std::vector<carrier::waiter*> idle_;  ///< threads that wait for a body
+  std::vector<std::uint32_t> answered_;  ///< calls, until their answers are in the rings
+  std::vector<carrier::waiter*> outside_waits_;
+  std::shared_ptr<held_pins> pins_held_ = std::make_shared<held_pins>();
+  std::size_t bodies_told_ = 0;
+  bool ended_ = false;
+};
+
+// --- Waits ---------------------------------------------------------------------------------------
+
+inline bool program::wait_for(completion& what, instant deadline, waiting how) {
+  running_body* const mine = running_body::current();
+  if (mine == nullptr) return wait_outside(what, deadline);
+  const auto out_of_time = [&] { return deadline != engine::never && now() >= deadline; };
+  const auto must_throw = [&] {
+    return how != waiting::deaf && mine->stop.load(std::memory_order_relaxed);
+  };
+  const auto refuse = [] { throw cancelled_error("the task was cancelled while it waited"); };
+  if (must_throw()) refuse();
+  if (what.done) return true;
+  if (out_of_time()) return false;
+  what.waiter = &mine->sleeper;
+  if (how == waiting::lends) {
+    mine->lent = true;
+    event([&] { executor_.body_blocked(mine->body, now()); });
+  }
+  in_.wait(mine->sleeper, deadline, [&] {
+    const bool over = what.done || out_of_time() || must_throw();
+    if (!mine->lent) return over;
+    // A body that has lent its CPUs goes on when it has them again: `resume` says so.
+    if (over && !std::exchange(mine->going_on, true)) {
+      deadline = engine::never;
+      event([&] { executor_.body_unblocked(mine->body, now()); });
+    }
+    return !mine->lent;
+  });
+  what.waiter = nullptr;
+  if (must_throw()) refuse();
+  return what.done;
+}
+
+inline bool program::wait_outside(completion& what, instant deadline) {
+  const auto out_of_time = [&] { return deadline != engine::never && now() >= deadline; };
+  if (what.done) return true;
+  if (out_of_time()) return false;
+  carrier::waiter mine(in_);
+  what.waiter = &mine;
+  outside_waits_.push_back(&mine);
+  in_.wait(mine, deadline, [&] { return what.done || ended_ || out_of_time(); });
+  std::erase(outside_waits_, &mine);
+  what.waiter = nullptr;
+  return what.done;
+}
+
+inline void program::resume(engine::body& one) {
+  auto* const mine = static_cast<running_body*>(one.user);
+  if (mine == nullptr) return;
+  mine->lent = false;
+  mine->going_on = false;
+  carrier::nudge(mine->sleeper);
+}
+inline void program::request_stop(engine::body& one, bool recursive) {
+  if (auto* const mine = static_cast<running_body*>(one.user)) ask_to_stop(*mine, recursive);
+}
+inline void program::ask_to_stop(running_body& one, bool recursive) {
+  one.stop.store(true, std::memory_order_relaxed);
+  one.stop_children = one.stop_children || recursive;
+  if (one.frame != nullptr) {
+    // Callbacks of its stop token are the program's code.
+    ++one.stoppers;
+    run_outside([this, &one, recursive, frame = one.frame] {
+      frame->request_stop();
+      if (recursive) cancel_children(*frame);
+      const hosting::inside held(*this);
+      --one.stoppers;
+    });
+  }
+  carrier::nudge(one.sleeper);
+}
+
+// --- Bodies --------------------------------------------------------------------------------------
+
+/// For whoever has entered; it has left meanwhile.
+inline void program::run_next() {
+  running_.push_back(std::move(ready_.front()));
+  ready_.pop_front();
+  running_body& mine = *running_.back();
+  engine::body& body = mine.body;
+  if (!ready_.empty()) hire();
+  running_body::current() = &mine;
+  if (body.kind == engine::body_kind::task) {
+    progress_.set_lease(body.push.lease.value());
+    progress_.set_begun(body.push.index);
+  } else if (body.kind == engine::body_kind::call) {
+    mine.call = progress_.begin_call(body.push.task.owner.value(), body.push.task.number);
+  }
+  begin_body(body);
+  in_.body_begins();
+  leave();
+  engine::body_end end;
+  run_function(body, end);
+  enter();
+  running_body::current() = nullptr;
+  if (mine.call != net::progress::none) answered_.push_back(mine.call);
+  std::erase_if(running_, [&](const auto& one) { return one.get() == &mine; });
+  end_body(body, std::move(end));
+}
+/// Other threads are to take what is ready.
+inline void program::hire() {
+  const std::size_t wanted = ready_.size();
+  const std::size_t idle = std::min(wanted, idle_.size());
+  for (std::size_t i = 0; i < idle; ++i) carrier::nudge(*idle_[idle_.size() - 1 - i]);
+  for (std::size_t i = idle + hired_; i < wanted; ++i) {
+    ++hired_;
+    std::thread([this] { work(); }).detach();  // for as long as the process lives
+  }
+}
+inline void program::work() {
+  enter();
+  if (hired_ > 0) --hired_;  // the main thread comes first
+  carrier::waiter mine(in_);
+  for (;;) {
+    if (!ready_.empty()) {
+      run_next();
+      continue;
+    }
+    idle_.push_back(&mine);
+    in_.wait(mine, engine::never, [&] { return !ready_.empty(); });
+    std::erase(idle_, &mine);
+  }
+}
+/// What was answered is in the rings now, or will be.
+inline void program::turn_ends() {
+  drain();
+  std::vector<engine::object_key> pins;
+  {
+    const std::lock_guard held{pins_held_->mutex};
+    pins.swap(pins_held_->given_back);
+  }
+  for (const engine::object_key& key : pins) drop_pin(key);
+  if (!answered_.empty() && in_.all_arrived()) {
+    for (const std::uint32_t call : answered_) progress_.end_call(call);
+    answered_.clear();
+  }
+  if (body_count() != bodies_told_) {
+    bodies_told_ = body_count();
+    progress_.set_bodies(static_cast<std::uint32_t>(bodies_told_));
+  }
+  if (!ready_.empty()) hire();
+}
+
+// --- Memory --------------------------------------------------------------------------------------
+
+inline hosting::packed_bytes program::read_stored(engine::object_key object,
+                                                  const engine::object_place& place,
+                                                  std::uint64_t size) {
+  const std::byte* const first = memory_.readable({place.segment, place.offset},
+                                                  static_cast<int>(place.descriptor), size);
+  keep_pin(object);
+  std::shared_ptr<const void> owner(first, [pins = pins_held_, object](const void*) {
+    const std::lock_guard held{pins->mutex};
+    if (!pins->closed) pins->given_back.push_back(object);
+  });
+  return {{first, static_cast<std::size_t>(size)}, std::move(owner)};
+}
+
+}  // namespace mobula::processes

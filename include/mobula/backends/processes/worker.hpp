@@ -1,0 +1,106 @@
+#pragma once
+
+/// A worker's process, from its birth on.
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <unistd.h>
+
+#include "mobula/backends/processes/host.hpp"
+#include "mobula/net/exchange.hpp"
+
+namespace mobula::processes {
+
+class worker_host final : public process_host {
+ public:
+  explicit worker_host(const worker_birth& birth)
+      : exchange_(net::exchange::open(birth.exchange)), birth_(birth) {
+    runtime_options options;
+    options.infeasible = birth.infeasible;
+    state_ = std::make_unique<hosting::program_state>(options, birth.epoch);
+    state_->node = birth.where;
+    state_->name_space = birth.name_space;
+    state_->node_party = birth.node;
+    carrier_ = std::make_unique<carrier>(exchange_, birth.self, birth.node);
+    carrier_->set_driver(birth.driver);
+    program_ = std::make_unique<program>(*carrier_, birth.self, *state_, birth.node_process);
+    carrier_->add(*program_);
+    carrier_->on_control = [this](party from, std::span<const std::byte> content) {
+      hear(from, content);
+    };
+    carrier_->on_buried = [this](party dead) {
+      carrier_->send_control(birth_.driver, control_message(control::forgot, dead.value()));
+    };
+    make_current();
+    carrier_->start();
+  }
+
+  /// Until the process is ended.
+  [[noreturn]] void run() {
+    {
+      const hosting::inside held(*program_);
+      program_->begin();
+    }
+    program_->work();
+    ::_exit(0);
+  }
+
+  node_info this_node() const override {
+    auto& self = const_cast<worker_host&>(*this);
+    const hosting::inside held(*program_);
+    available_answer answer;
+    const std::uint64_t request = ++self.requests_;
+    self.answers_[request] = &answer;
+    carrier_->send_control(birth_.driver, control_message(control::ask_available, request));
+    program_->wait_for(answer.arrived, engine::never, hosting::program_process::waiting::deaf);
+    self.answers_.erase(request);
+    node_info now = state_->node;
+    now.available = answer.what;
+    return now;
+  }
+  /// The end of a runtime is the driver's affair.
+  void shutdown() noexcept override {}
+
+ private:
+  struct available_answer {
+    completion arrived;
+    resource_set what;
+  };
+
+  void hear(party, std::span<const std::byte> content) {
+    message whole;
+    whole.bytes.assign(content.begin(), content.end());
+    input from(whole);
+    const auto what = from.number<control>();
+    const auto number = from.number<std::uint64_t>();
+    if (what == control::stop_bodies) program_->stop_bodies();
+    if (what == control::available) {
+      const auto at = answers_.find(number);
+      if (at == answers_.end()) return;
+      at->second->what = worker_birth::load(from);
+      hosting::program_process::finish(at->second->arrived);
+    }
+  }
+
+  net::exchange exchange_;
+  const worker_birth birth_;
+  std::map<std::uint64_t, available_answer*> answers_;
+  std::uint64_t requests_ = 0;
+};
+
+/// What the zygote's children run.
+inline void run_worker(std::span<const std::byte> birth) {
+  detail::the_runtime.host.store(nullptr);
+  auto* const host = new worker_host(worker_birth::read(birth));  // for as long as the process
+  detail::the_runtime.taken.store(true);
+  detail::the_runtime.epoch.store(worker_birth::read(birth).epoch);
+  detail::the_runtime.host.store(host);
+  host->run();
+}
+
+}  // namespace mobula::processes
