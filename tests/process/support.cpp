@@ -94,7 +94,7 @@ void wait_until(const std::function<bool()>& answer) {
   const auto end = std::chrono::steady_clock::now() + patience;
   while (!answer()) {
     if (std::chrono::steady_clock::now() > end) throw std::runtime_error("it was not so in time");
-    std::this_thread::yield();
+    std::this_thread::sleep_for(1ms);
   }
 }
 
@@ -108,7 +108,7 @@ std::string house::leftovers() {
     const pid_t gone = waitpid(-1, nullptr, WNOHANG);
     if (gone < 0 && errno == ECHILD) break;
     if (gone != 0) continue;
-    std::this_thread::yield();
+    std::this_thread::sleep_for(1ms);
     if (late || std::chrono::steady_clock::now() < end) continue;
     late = true;
     for (const pid_t child : detail::own_children()) {

@@ -19,6 +19,13 @@ namespace process_tests {
 using mobula::process::zygote;
 using kind = zygote::report::kind;
 
+// A fork is dear where there is shadow memory.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool sanitized = true;
+#else
+inline constexpr bool sanitized = false;
+#endif
+
 /// What every worker of the tests runs: the script in its birth, words with blanks between.
 ///
 ///   exit N        ends with the code N

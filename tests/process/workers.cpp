@@ -8,7 +8,7 @@
 #include <string>
 
 #include <fcntl.h>
-#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "process/support.hpp"
@@ -28,7 +28,8 @@ void start_daemon() { run("setsid -f sleep 1000"); }
 void fork_daemon() {
   int ends[2];
   if (pipe(ends) != 0) _exit(99);
-  if (fork() == 0) {
+  const pid_t between = fork();
+  if (between == 0) {
     if (fork() == 0) {
       setsid();
       [[maybe_unused]] const ssize_t written = write(ends[1], "d", 1);
@@ -37,7 +38,7 @@ void fork_daemon() {
     _exit(0);
   }
   char byte = 0;
-  if (read(ends[0], &byte, 1) != 1) _exit(99);
+  if (read(ends[0], &byte, 1) != 1 || waitpid(between, nullptr, 0) != between) _exit(99);
   close(ends[0]);
   close(ends[1]);
 }

@@ -142,7 +142,8 @@ class zygote {
           socket_.get(), {reinterpret_cast<std::byte*>(&one), sizeof one});
       if (got.error == EAGAIN) return;
       if (got.bytes != sizeof one) break;
-      f(note(one, got));
+      const report made = note(one, got);
+      f(made);
     }
     tell_death(f);
   }

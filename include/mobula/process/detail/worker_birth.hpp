@@ -48,7 +48,7 @@ struct born {
     dup2(written[1].get(), STDERR_FILENO);
     for (descriptor& one : written) one.reset();
   }
-  reset_signals();
+  std::signal(SIGINT, SIG_DFL);  // All others are so in the zygote.
   sigset_t none;
   sigemptyset(&none);
   hold_only(none);
