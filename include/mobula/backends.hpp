@@ -1,9 +1,13 @@
 #pragma once
 
-/// Every backend that this build has. `simulation` only where CMake's `mobula::backends` or
-/// `mobula::simulation` says so, for it has to be linked with Boost.Context.
+/// Every backend that this build has. `processes` and `simulation` only where CMake's
+/// `mobula::backends`, or a target of their own, says so: both need Boost's headers, and
+/// `simulation` is linked with Boost.Context.
 
 #include "mobula/backends/loopback.hpp"
+#ifdef MOBULA_WITH_PROCESSES
+#include "mobula/backends/processes.hpp"
+#endif
 #ifdef MOBULA_WITH_SIMULATION
 #include "mobula/backends/simulation.hpp"
 #endif

@@ -32,7 +32,7 @@ struct backend_name {
 };
 inline constexpr std::array<backend_name, 5> backend_names{{{"threads", true},
                                                             {"loopback", true},
-                                                            {"processes", false},
+                                                            {"processes", true},
                                                             {"cluster", false},
                                                             {"simulation", true}}};
 

@@ -23,6 +23,9 @@
 #include <iostream>
 #include <string>
 
+#ifdef MOBULA_WITH_PROCESSES
+#include "mobula/backends/processes.hpp"
+#endif
 #include "support/skip.hpp"
 
 namespace support {
@@ -115,6 +118,10 @@ int write_ctest_script(Catch::Session& session, int argc, char** argv) {
 }  // namespace support
 
 int main(int argc, char** argv) {
+#ifdef MOBULA_WITH_PROCESSES
+  // Cases make runtimes when there are threads.
+  mobula::worker_main(argc, argv);
+#endif
   Catch::Session session;
   if (argc > 1 && std::string(argv[1]) == "--ctest-script") {
     return support::write_ctest_script(session, argc, argv);

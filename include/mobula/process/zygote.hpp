@@ -95,7 +95,7 @@ class zygote {
     if (getpid() != driver_ || ended_) return;
     // Requests on their way are worth nothing, reports neither: all that is waited for is the end.
     shutdown(socket_.get(), SHUT_WR);
-    kill(pid_, SIGCONT);
+    ::kill(pid_, SIGCONT);
     const bool ended = await_end();
     detail::end_zygote(pid_, mark_, !ended);
   }

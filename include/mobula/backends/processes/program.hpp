@@ -29,8 +29,8 @@
 
 namespace mobula::processes {
 
-/// A body from when it may begin to its end, as its thread and whoever stops it know it. For whoever
-/// has entered, but `stop`.
+/// A body from when it may begin to its end, as its thread and whoever stops it know it. For
+/// whoever has entered, but `stop`.
 struct running_body {
   running_body(carrier& in, engine::body& one) : body(one), sleeper(in) { one.user = this; }
   running_body(const running_body&) = delete;

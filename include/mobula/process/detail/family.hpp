@@ -32,7 +32,7 @@ class family {
   void signal(std::uint64_t number, int signal) {
     const auto found = pids_.find(number);
     if (found == pids_.end()) return;
-    kill(signal == SIGKILL ? -found->second : found->second, signal);
+    ::kill(signal == SIGKILL ? -found->second : found->second, signal);
   }
 
   /// Takes over all that have ended, without waiting. With each worker its group goes, and what
@@ -58,7 +58,7 @@ class family {
       const std::uint64_t number = found->second;
       numbers_.erase(found);
       pids_.erase(number);
-      kill(-pid, SIGKILL);
+      ::kill(-pid, SIGKILL);
       end_orphans(pid);
       take_over(pid);
       gone(number, info);
@@ -68,7 +68,7 @@ class family {
   /// Kills all below this process, and returns when nobody is left.
   void end_all() {
     for (;;) {
-      for (const auto& [pid, number] : numbers_) kill(-pid, SIGKILL);
+      for (const auto& [pid, number] : numbers_) ::kill(-pid, SIGKILL);
       for (const pid_t child : own_children()) kill_with_group(child);
       // Whoever ends now may leave us children, so one is waited for, and then all are looked at
       // again.
@@ -90,8 +90,8 @@ class family {
   }
 
   static void kill_with_group(pid_t pid) {
-    if (getpgid(pid) == pid) kill(-pid, SIGKILL);
-    kill(pid, SIGKILL);
+    if (getpgid(pid) == pid) ::kill(-pid, SIGKILL);
+    ::kill(pid, SIGKILL);
   }
 
   /// Kills the adopted children that belong to no worker that lives: by their group, or by the mark

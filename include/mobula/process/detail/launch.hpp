@@ -204,7 +204,7 @@ inline void await_ready(int socket, pid_t pid, std::chrono::nanoseconds time) {
                              remedy);
     }
     if (got.error != EAGAIN || gone) {
-      kill(pid, SIGKILL);
+      ::kill(pid, SIGKILL);
       const siginfo_t info = take_over_child(pid);
       throw std::logic_error(who + "but ended without having become it, " +
                              (info.si_code == CLD_EXITED ? "with exit code " : "by signal ") +
@@ -212,7 +212,7 @@ inline void await_ready(int socket, pid_t pid, std::chrono::nanoseconds time) {
     }
     const auto left = ceil<milliseconds>(end - steady_clock::now()).count();
     if (left <= 0) {
-      kill(-pid, SIGKILL);
+      ::kill(-pid, SIGKILL);
       take_over_child(pid);
       throw std::runtime_error(who + "but has not said so in " +
                                std::to_string(ceil<milliseconds>(time).count()) + " ms" + remedy);

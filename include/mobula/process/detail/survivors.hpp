@@ -25,7 +25,7 @@ inline std::size_t kill_survivors(pid_t zygote, std::uint64_t zygote_mark) {
     if (one.dead() || one.pid == zygote) continue;
     if (one.session != zygote && !mark_of(one.pid, zygote_mark).ours) continue;
     ++living;
-    kill(one.pid, SIGKILL);
+    ::kill(one.pid, SIGKILL);
   }
   return living;
 }
@@ -34,7 +34,7 @@ inline std::size_t kill_survivors(pid_t zygote, std::uint64_t zygote_mark) {
 /// it has not ended by itself its processes are looked for and killed, and waited for, up to a
 /// second: one may be in a system call that nothing interrupts.
 inline void end_zygote(pid_t zygote, std::uint64_t zygote_mark, bool by_force) {
-  if (by_force) kill(zygote, SIGKILL);
+  if (by_force) ::kill(zygote, SIGKILL);
   siginfo_t info{};
   const auto id = static_cast<id_t>(zygote);
   // Not taken over yet: its number is its session's, and must not become another's.
