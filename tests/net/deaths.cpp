@@ -90,7 +90,8 @@ TEST_CASE("a writer that is killed in mid-stream leaves a beginning", "[deaths]"
       right = right && is_numbered(content, next, 8 + next * 37 % 3'000);
       ++next;
     };
-    for (const std::uint64_t enough = random() % 2'000; next < enough;) {
+    const std::uint64_t enough = random() % 2'000;
+    while (next < enough) {
       if (node.receive(look) == 0) net_test::sleep_until_news(node);
     }
     writer.kill();

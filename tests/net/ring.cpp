@@ -4,6 +4,7 @@
 
 #include "mobula/net/ring.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <deque>
@@ -126,6 +127,32 @@ TEST_CASE("half a free ring has room for any frame, wherever it begins", "[ring]
     while (ring.reader.take(frame) == ring_reader::result::frame) size = frame.content.size();
     REQUIRE(size == most);
   }
+}
+
+// A ring of 128 KiB that is never full would else take 128 KiB of memory, for each pair of processes.
+TEST_CASE("a ring that is read as fast as it is written stays in its first quarter", "[ring]") {
+  constexpr std::size_t large = 128 << 10;
+  const auto memory = std::make_unique<std::uint64_t[]>(large / 8);
+  auto* data = reinterpret_cast<std::byte*>(memory.get());
+  const auto control = std::make_unique<ring_control>();
+  ring_writer writer(control.get(), data, large);
+  ring_reader reader(control.get(), data, large);
+  for (std::uint64_t i = 0; i < 20'000; ++i) {
+    const std::size_t size = 8 + i % 200;
+    std::byte* where = writer.reserve(frame_kind::whole, 0, size);
+    REQUIRE(where != nullptr);
+    std::memcpy(where, net_test::numbered(i, size).data(), size);
+    writer.commit();
+    (void)writer.publish();
+    REQUIRE(reader.look());
+    ring_reader::frame frame{};
+    REQUIRE(reader.take(frame) == ring_reader::result::frame);
+    REQUIRE(net_test::is_numbered(frame.content, i, size));
+    REQUIRE(reader.take(frame) == ring_reader::result::nothing);
+    (void)reader.release();
+  }
+  CHECK(std::all_of(data + (40 << 10), data + large,
+                    [](std::byte one) { return one == std::byte{}; }));
 }
 
 TEST_CASE("a reader refuses positions and lengths that can't be", "[ring]") {

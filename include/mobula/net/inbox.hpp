@@ -2,11 +2,13 @@
 
 /// All that a process gets.
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -189,12 +191,13 @@ class inbox {
 
   template <class F>
   void poll_hot(F& f, std::size_t most, std::size_t& got) {
-    const std::size_t first = hot_turn_;
-    for (std::size_t i = 0; i < hot_max && got < most; ++i) {
-      hot_ring& place = hot_[(first + i) % hot_max];
+    std::size_t at = hot_turn_;
+    for (std::size_t left = hot_used_; left != 0 && got < most; --left) {
+      hot_ring& place = hot_[at];
+      at = at + 1 == hot_used_ ? 0 : at + 1;
       if (place.in == nullptr || !place.in->has_more()) continue;
       place.in->active = true;
-      hot_turn_ = (first + i + 1) % hot_max;
+      hot_turn_ = at;
       drain(*place.in, f, most, got);
       if (place.in->broken() != nullptr) {
         place.in->listed = inbound::place::nowhere;  // and queued stays 1: it comes no more
@@ -225,8 +228,7 @@ class inbox {
   void settle(inbound& in) noexcept {
     in.listed = inbound::place::nowhere;
     if (in.broken() != nullptr) return;
-    hot_ring& place = hot_[hand_];
-    hand_ = (hand_ + 1) % hot_max;
+    hot_ring& place = next_place();
     if (place.in == nullptr || !std::exchange(place.in->active, false)) {
       inbound* evicted = place.in;
       in.listed = inbound::place::hot;
@@ -236,6 +238,15 @@ class inbox {
     } else {
       let_go(in);
     }
+  }
+  hot_ring& next_place() noexcept {
+    for (std::size_t i = 0; i < hot_max; ++i) {
+      if (hot_[i].in != nullptr) continue;
+      hot_used_ = std::max(hot_used_, i + 1);
+      return hot_[i];
+    }
+    hand_ = (hand_ + 1) % hot_max;
+    return hot_[hand_];
   }
   void let_go(inbound& in) noexcept {
     in.listed = inbound::place::nowhere;
@@ -274,6 +285,7 @@ class inbox {
   std::atomic<std::uint32_t> pending_count_{0};
 
   std::array<hot_ring, hot_max> hot_;
+  std::size_t hot_used_ = 0;  // from there on none was ever hot
   std::size_t hot_turn_ = 0;  // who is polled first
   std::size_t hand_ = 0;      // whose place is asked for next
   bool hot_first_ = false;

@@ -50,7 +50,9 @@ class ring_writer {
   std::byte* reserve(frame_kind kind, std::uint32_t tag, std::size_t size) noexcept {
     const std::size_t need = frame_bytes(size);
     const std::size_t offset = position_ & (bytes_ - 1);
-    const std::size_t skipped = offset + need > bytes_ ? bytes_ - offset : 0;
+    const bool over_end = offset + need > bytes_;
+    const std::size_t skipped =
+        over_end || (enters_page(offset, need) && is_empty()) ? bytes_ - offset : 0;
     if (!has_room(skipped + need)) return nullptr;
     std::byte* frame = data_ + offset;
     if (skipped != 0) {
@@ -82,6 +84,18 @@ class ring_writer {
  private:
   static void write(std::byte* where, frame_header header) noexcept {
     std::memcpy(where, &header, sizeof(header));
+  }
+  /// Beyond the first quarter, where nothing is under way, the next page would be as good as the
+  /// first one, which is in use already: a ring takes memory, and place in the caches, as its
+  /// traffic needs. Not earlier, for until the reader has followed there is room for as much only
+  /// as was left behind.
+  bool enters_page(std::size_t offset, std::size_t need) const noexcept {
+    constexpr std::size_t page_bytes = 4096;
+    return offset >= bytes_ / 4 && (offset - 1) / page_bytes != (offset + need - 1) / page_bytes;
+  }
+  bool is_empty() noexcept {
+    head_ = control_->head.load(std::memory_order_acquire);
+    return head_ == position_;
   }
   bool has_room(std::size_t need) noexcept {
     if (free() >= need) return true;
