@@ -235,6 +235,7 @@ class exchange {
     area.lease.store(0, std::memory_order_relaxed);
     area.begun.store(0, std::memory_order_relaxed);
     area.overflowed.store(0, std::memory_order_relaxed);
+    area.bodies.store(0, std::memory_order_relaxed);
   }
 
   std::uint32_t take_free_ring() noexcept {

@@ -35,6 +35,7 @@ struct progress_area {
   std::atomic<std::uint64_t> lease;
   std::atomic<std::uint64_t> begun;
   std::atomic<std::uint32_t> overflowed;
+  std::atomic<std::uint32_t> bodies;
   /// Entries from here on were never used.
   std::atomic<std::uint32_t> used;
   alignas(128) std::atomic<std::uint64_t> valid[calls_max / 64];

@@ -31,6 +31,11 @@ class progress {
     area_->begun.store(begun, std::memory_order_release);
   }
 
+  /// How many bodies run now.
+  void set_bodies(std::uint32_t count) noexcept {
+    area_->bodies.store(count, std::memory_order_release);
+  }
+
   /// This call is under way until `end_call`. The key's two halves may be anything. Where 65 536
   /// calls are, it returns `none`, and readers know from then on that the list has gaps.
   std::uint32_t begin_call(std::uint64_t key_a, std::uint64_t key_b) {
@@ -90,6 +95,7 @@ class progress_view {
 
   std::uint64_t lease() const noexcept { return area_->lease.load(std::memory_order_acquire); }
   std::uint64_t begun() const noexcept { return area_->begun.load(std::memory_order_acquire); }
+  std::uint32_t bodies() const noexcept { return area_->bodies.load(std::memory_order_acquire); }
   /// There were calls that `for_each_call` can't show.
   bool overflowed() const noexcept {
     return area_->overflowed.load(std::memory_order_acquire) != 0;
