@@ -20,8 +20,8 @@
 
 #include <sched.h>
 
-#include "mobula/backends/hosting/party_loop.hpp"
 #include "mobula/backends/hosting/program_process.hpp"
+#include "mobula/backends/processes/local_party.hpp"
 #include "mobula/backends/threads/parker.hpp"
 #include "mobula/core/assert.hpp"
 #include "mobula/core/clock.hpp"
@@ -31,12 +31,7 @@
 
 namespace mobula::processes {
 
-using engine::instant;
-using engine::party;
-using hosting::action;
 using hosting::completion;
-
-class carrier;
 
 /// What the tag of a message between two processes says.
 namespace message_tag {
@@ -44,44 +39,6 @@ inline constexpr std::uint32_t to_node = 1;    ///< for the node in the driver's
 inline constexpr std::uint32_t from_node = 2;  ///< by it
 inline constexpr std::uint32_t control = 4;    ///< for the process itself, no machine's message
 }  // namespace message_tag
-
-/// A party in this process: the driver or a worker, or the node beside the driver.
-class local_party : public hosting::party_loop {
- public:
-  local_party(carrier& in, party self) : party_loop(self), in_(in) {}
-  virtual ~local_party() = default;
-
-  instant now() const noexcept override { return monotonic_now(); }
-  void enter() override;
-  void leave() noexcept override;
-  void transmit(party to, engine::push_task&& one) override { pass_on(to, std::move(one)); }
-  void transmit(party to, engine::task_done&& one) override { pass_on(to, std::move(one)); }
-  void transmit(party to, engine::message&& one) override { pass_on(to, std::move(one)); }
-  void run_outside(action what) override;
-
-  /// A message of that party's. For whoever has entered, in no event.
-  virtual void hear(party from, engine::message&& one) = 0;
-  /// Nothing comes from that party any more.
-  virtual void cut(party who) = 0;
-  virtual instant next_timer() = 0;
-  virtual void timer() = 0;
-  /// At the end of each turn: what is left to be said.
-  virtual void turn_ends() {}
-
-  static instant monotonic_now() noexcept {
-    timespec time{};
-    ::clock_gettime(CLOCK_MONOTONIC, &time);
-    return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
-  }
-
- protected:
-  void event_over() override {}
-  carrier& in_;
-
- private:
-  template <class Message>
-  void pass_on(party to, Message&& one);
-};
 
 /// Invariants:
 ///  - Machines are stepped, and rings are read and written, by the thread that has entered. Enter
