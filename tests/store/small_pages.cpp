@@ -66,6 +66,24 @@ TEST_CASE("neighbours in a page keep apart, and the page goes with the last", "[
   }
 }
 
+TEST_CASE("the longest free run is found, whatever is around it", "[store]") {
+  for (unsigned before = 1; before < 63; ++before) {
+    for (unsigned hole = 1; before + hole < 63; ++hole) {
+      small_pages pages;
+      (void)pages.take_in_new(1, before);
+      const auto freed = pages.take(hole);
+      const unsigned after = small_pages::units - before - hole;
+      (void)pages.take(after);
+      REQUIRE(pages.fit(1) == small_pages::nothing);
+      pages.give(freed);
+      REQUIRE(pages.fit(1) == hole);
+      REQUIRE(pages.fit(hole) == hole);
+      REQUIRE(pages.fit(hole + 1) == small_pages::nothing);
+      REQUIRE(pages.take(hole).unit == before);
+    }
+  }
+}
+
 TEST_CASE("only the beginning of a small block can be freed, and once", "[store]") {
   small_pages pages;
   const auto first = pages.take_in_new(1, 4);

@@ -81,8 +81,18 @@ class small_pages {
     return (std::uint64_t{1} << count) - 1;  // for fewer than 64
   }
   static unsigned longest_run(std::uint64_t used) noexcept {
+    if (used == 0) return units;
+    // of[k] has a bit where a run of at least 2^k free units begins; lengths are made of these.
+    std::array<std::uint64_t, 6> of{~used};
+    for (unsigned k = 1; k < of.size(); ++k) of[k] = of[k - 1] & of[k - 1] >> (1u << (k - 1));
+    std::uint64_t begins = ~std::uint64_t{0};
     unsigned length = 0;
-    for (std::uint64_t free = ~used; free != 0; free &= free >> 1) ++length;
+    for (unsigned k = of.size(); k-- > 0;) {
+      const std::uint64_t longer = begins & of[k] >> length;
+      if (longer == 0) continue;
+      begins = longer;
+      length += 1u << k;
+    }
     return length;
   }
   static unsigned shortest_fit(std::uint64_t used, unsigned count) noexcept {
