@@ -16,6 +16,7 @@
 #include <vector>
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -35,6 +36,14 @@ using support::run_in_child;
 
 constexpr std::uint64_t mib = std::uint64_t{1} << 20;
 constexpr std::uint64_t ada = 1, bob = 2;
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool sanitized = true;
+#elif defined(__has_feature)
+constexpr bool sanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
+#else
+constexpr bool sanitized = false;
+#endif
 
 // Each object has its own bytes.
 std::vector<std::byte> bytes_of(unsigned number, std::size_t size) {
@@ -92,10 +101,14 @@ TEST_CASE("a write to what was only to be read is a SIGSEGV", "[store]") {
     return 0;
   });
   CHECK(code == -SIGSEGV);
+  // Nor can it be made writable: the descriptor behind it is not.
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  void* const segment = const_cast<std::byte*>(read_only - at.offset);
+  CHECK(::mprotect(segment, page, PROT_READ | PROT_WRITE) == -1);
   CHECK(std::memcmp(read_only, bytes.data(), bytes.size()) == 0);
 }
 
-TEST_CASE("a writer can neither shrink its segment nor map it for others to write", "[store]") {
+TEST_CASE("nobody can shrink or grow a segment under its readers", "[store]") {
   node one;
   const place at = one.put(ada, bytes_of(1, 100));
   CHECK(::ftruncate(one.all.descriptor(at.segment), 0) == -1);
@@ -146,7 +159,9 @@ TEST_CASE("a steady put of 1 MiB has no page fault", "[store]") {
 
   long least = pages;
   for (int run = 0; run < 10; ++run) least = std::min(least, faults_of_puts(20));
-  CHECK(least == 0);
+  // A sanitizer's allocator keeps what was freed, so the node's tables get fresh memory now and
+  // then.
+  CHECK(least <= (sanitized ? 5 : 0));
 }
 
 TEST_CASE("a segment is mapped once, by any thread, until it is forgotten", "[store]") {
@@ -215,6 +230,7 @@ TEST_CASE("a segment that can't be opened is told with its path and the reason",
 }
 
 TEST_CASE("address space that is not to be had is told with its limit", "[store]") {
+  if (sanitized) SKIP_CASE("a sanitizer needs the address space itself");
   node one;
   const place at = one.all.allocate(ada, 100);
   const pid_t node_process = ::getpid();
