@@ -7,12 +7,15 @@
 #include <cstring>
 #include <memory>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "mobula/backend/attachment.hpp"
 #include "mobula/backends/hosting/actor_about.hpp"
+#include "mobula/core/errors.hpp"
 #include "mobula/engine/messages.hpp"
+#include "mobula/engine/wire_limits.hpp"
 #include "mobula/serialization/block_source.hpp"
 #include "mobula/serialization/input.hpp"
 #include "mobula/serialization/message.hpp"
@@ -78,8 +81,15 @@ class packed {
       at = next + one.size;
     }
   }
-  /// What was written may be gone afterwards.
+  /// What was written may be gone afterwards. Throws `serialization_error` where it is too large to
+  /// go with a message.
   engine::payload take() {
+    if (size_ > engine::payload_bytes_max) {
+      throw serialization_error("a value of " + std::to_string(size_) +
+                                " bytes can't go with a message, which takes " +
+                                std::to_string(engine::payload_bytes_max) +
+                                ": send it as an object, by put");
+    }
     if (buffers_.empty()) return engine::payload(std::move(head_));
     std::vector<std::byte> bytes(size_);
     write(bytes.data());

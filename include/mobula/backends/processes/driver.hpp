@@ -33,10 +33,8 @@ namespace mobula::processes {
 class driver_host final : public process_host {
  public:
   driver_host(const runtime_options& options, std::uint32_t epoch)
-      : exchange_(net::exchange::create()),
-        zygote_({.entry = &run_worker,
-                 .inherited = {exchange_.descriptor()},
-                 .may_execute = has_worker_main.load() || epoch == 1}) {
+      : exchange_(net::exchange::create()), may_execute_(has_worker_main.load() || epoch == 1) {
+    make_zygote(true);  // before any thread
     state_ = std::make_unique<hosting::program_state>(options, epoch);
     state_->node = detail::this_machine(options);
     state_->name_space =
@@ -49,6 +47,7 @@ class driver_host final : public process_host {
     node_ = std::make_unique<node>(*carrier_, *state_, machine_options(), zygote_);
     carrier_->add(*program_);
     carrier_->add(*node_);
+    node_->on_zygote_death = [this] { another_zygote_ = true; };
     node_->birth = [this](party worker) { return birth_of(worker).write(); };
     carrier_->on_stranger = [this](party from) { node_->meet(from); };
     carrier_->on_control = [this](party from, std::span<const std::byte> content) {
@@ -147,15 +146,37 @@ class driver_host final : public process_host {
     }
   }
 
+  void make_zygote(bool may_fork) {
+    zygote_ = std::make_unique<process::zygote>(
+        process::zygote_options{.entry = &run_worker,
+                                .inherited = {exchange_.descriptor()},
+                                .may_fork = may_fork,
+                                .may_execute = may_execute_});
+  }
+  /// Workers are killed with it, and what they had is tried again elsewhere.
+  void replace_zygote() {
+    another_zygote_ = false;
+    std::string why;
+    try {
+      make_zygote(false);
+    } catch (const std::exception& thrown) {
+      why = std::string("the process that workers are forked from has died, and there is no other: ") +
+            thrown.what();
+      state_->warn(why, "zygote");
+    }
+    node_->start_unborn(why);
+  }
+
   /// Hears of workers' ends.
   void watch() {
-    pollfd both[2] = {{zygote_.descriptor(), POLLIN, 0}, {stop_watching_, POLLIN, 0}};
     for (;;) {
+      pollfd both[2] = {{zygote_->descriptor(), POLLIN, 0}, {stop_watching_, POLLIN, 0}};
       if (::poll(both, 2, -1) < 0 && errno != EINTR) return;
       if (both[1].revents != 0) return;
       if (both[0].revents == 0) continue;
       const hosting::inside held(*program_);
-      zygote_.read_reports([this](const process::worker_report& one) { node_->heard_of(one); });
+      zygote_->read_reports([this](const process::worker_report& one) { node_->heard_of(one); });
+      if (another_zygote_) replace_zygote();
     }
   }
 
@@ -188,7 +209,9 @@ class driver_host final : public process_host {
   }
 
   net::exchange exchange_;
-  process::zygote zygote_;
+  const bool may_execute_;
+  std::unique_ptr<process::zygote> zygote_;
+  bool another_zygote_ = false;
   std::unique_ptr<node> node_;
   int stop_watching_ = -1;
   std::thread watch_;

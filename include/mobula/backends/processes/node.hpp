@@ -21,6 +21,7 @@
 #include <utility>
 #include <vector>
 
+#include <cerrno>
 #include <csignal>
 #include <cstring>
 
@@ -89,9 +90,8 @@ class disk_thread {
 /// Members are for whoever has entered, but those that say otherwise.
 class node final : public local_party, private engine::node_host, private engine::directory_host {
  public:
-  /// `birth` makes what a worker of that number is told.
   node(carrier& in, hosting::program_state& program, const engine::node_options& options,
-       process::zygote& workers)
+       std::unique_ptr<process::zygote>& workers)
       : local_party(in, options.self),
         program_(program),
         workers_(workers),
@@ -103,7 +103,10 @@ class node final : public local_party, private engine::node_host, private engine
     disk_.start();
   }
 
+  /// Makes what a worker is told.
   std::function<std::vector<std::byte>(party worker)> birth;
+  /// The zygote has died: another one is to be there afterwards.
+  std::function<void()> on_zygote_death;
   /// Of a worker's standard streams, where they are piped.
   std::function<void(party worker, pid_t pid, int out, int err)> on_streams;
 
@@ -125,6 +128,12 @@ class node final : public local_party, private engine::node_host, private engine
   }
   /// In no event.
   void heard_of(const process::worker_report& what);
+  /// There is a zygote again, or there is none: `why`.
+  void start_unborn(const std::string& why) {
+    for (const party worker : std::exchange(unborn_, {})) {
+      why.empty() ? ask_for(worker) : fail_start(worker, why);
+    }
+  }
   /// That process touches nothing any more that it shared with the dead.
   void forgotten(party dead, party by);
   void memory_used(std::uint64_t total, std::span<const engine::worker_usage> usage) {
@@ -182,6 +191,7 @@ class node final : public local_party, private engine::node_host, private engine
   void erase_spilled(engine::object_key object) override;
 
   void start_process();
+  void ask_for(party worker);
   void end_process(party worker, engine::death_kind kind, const std::string& why);
   void fail_start(party worker, const std::string& why);
   engine::death death_of(party worker, const process::worker_report& what);
@@ -196,7 +206,7 @@ class node final : public local_party, private engine::node_host, private engine
   };
 
   hosting::program_state& program_;
-  process::zygote& workers_;
+  std::unique_ptr<process::zygote>& workers_;  ///< the driver's
   engine::node node_;
   engine::directory directory_;
   store::arenas arenas_;
@@ -207,6 +217,7 @@ class node final : public local_party, private engine::node_host, private engine
   std::map<std::pair<engine::object_key, party>, std::uint64_t> asked_;  ///< sizes, by writers
   std::unordered_map<engine::object_key, store::spill_files::location> on_disk_;
   std::unordered_set<party> starting_;  ///< processes that have not joined
+  std::vector<party> unborn_;           ///< of those, whom a dead zygote has not made
   std::unordered_map<party, pid_t> pids_;
   std::unordered_map<party, engine::death> ended_;  ///< by us, and why
   /// The dead, and who may still touch what it shared with them.
@@ -222,10 +233,13 @@ inline void node::start_process() {
   do {
     worker = party{++parties_made_};
   } while (!in_.exchange().slot_free(worker.value()));
+  in_.exchange().announce(worker.value());
+  starting_.insert(worker);
+  ask_for(worker);
+}
+inline void node::ask_for(party worker) {
   try {
-    in_.exchange().announce(worker.value());
-    starting_.insert(worker);
-    workers_.start_worker(worker.value(), birth(worker));
+    workers_->start_worker(worker.value(), birth(worker));
   } catch (const std::exception& thrown) {
     fail_start(worker, thrown.what());
   }
@@ -242,7 +256,7 @@ inline void node::end_process(party worker, engine::death_kind kind, const std::
   how.kind = kind;
   how.signal = SIGKILL;
   how.text = why;
-  workers_.end_worker(worker.value());
+  workers_->end_worker(worker.value());
 }
 
 inline engine::death node::death_of(party worker, const process::worker_report& what) {
@@ -275,12 +289,14 @@ inline void node::heard_of(const process::worker_report& what) {
       if (on_streams) on_streams(worker, what.pid, what.out, what.err);
       return;
     case kind::failed:
+      if (what.error == ESRCH) {  // the zygote is dead, and `on_zygote_death` comes
+        unborn_.push_back(worker);
+        return;
+      }
       return fail_start(worker, std::string("its process could not be started: ") +
                                     std::strerror(what.error));
     case kind::zygote_died:
-      program_.warn("the process that workers are forked from has died: no worker can be started",
-                    "zygote");
-      return;
+      return on_zygote_death();
     case kind::exited:
       break;
   }
