@@ -72,6 +72,19 @@ TEST_CASE("nothing is left of a driver, however it ends", "[process]") {
   }
 }
 
+TEST_CASE("nothing is left of a driver that a copy of it outlives", "[process]") {
+  const std::string way = GENERATE("fork", "execute");
+  house home;
+  {
+    player driver("driver " + way + " copied");
+    await_ready(driver);
+    kill(driver.pid, SIGKILL);
+    CHECK(WTERMSIG(end_of(driver.pid)) == SIGKILL);
+    CHECK(read_all(driver.output) == "");  // The copy has closed this one.
+  }
+  CHECK(home.leftovers() == "");
+}
+
 TEST_CASE("nothing is left of a zygote that is killed, and its driver hears of all", "[process]") {
   const std::string way = GENERATE("fork", "execute");
   for (int round = 0; round < 20; ++round) {
