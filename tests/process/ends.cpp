@@ -53,9 +53,10 @@ TEST_CASE("nothing is left of a driver, however it ends", "[process]") {
     int signal;
   };
   const std::string way = GENERATE("fork", "execute");
-  const ending one = GENERATE(ending{"returns", 0, 0}, ending{"exits", 0, 0}, ending{"throws", 3, 0},
-                              ending{"2", 0, SIGINT}, ending{"15", 0, SIGTERM},
-                              ending{"6", 0, SIGABRT}, ending{"9", 0, SIGKILL});
+  const ending one =
+      GENERATE(ending{"returns", 0, 0}, ending{"exits", 0, 0}, ending{"throws", 3, 0},
+               ending{"2", 0, SIGINT}, ending{"15", 0, SIGTERM}, ending{"6", 0, SIGABRT},
+               ending{"9", 0, SIGKILL});
   for (int round = 0; round < 10; ++round) {
     house home;
     {

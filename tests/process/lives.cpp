@@ -118,7 +118,8 @@ TEST_CASE("a worker's streams are pipes of its own where that is asked", "[proce
   CHECK(home.leftovers() == "");
 }
 
-TEST_CASE("workers find the inherited descriptors under their numbers, and no others", "[process]") {
+TEST_CASE("workers find the inherited descriptors under their numbers, and no others",
+          "[process]") {
   house home;
   const int kept = open("/dev/null", O_RDONLY | O_CLOEXEC);
   const int plain = open("/dev/null", O_RDONLY);

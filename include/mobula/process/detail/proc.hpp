@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,10 @@ struct process_status {
   pid_t parent = 0;
   pid_t group = 0;
   pid_t session = 0;
+  unsigned long long start = 0;  ///< ticks since the machine's
+  /// It is being executed, and its new environment is not there yet. Not told of processes that we
+  /// may not look into.
+  bool executing = false;
 
   /// It runs no more; its parent has not asked yet what became of it.
   bool dead() const noexcept { return state == 'Z' || state == 'X'; }
@@ -51,9 +56,17 @@ inline process_status status_of(pid_t pid) {
   // The program's name may hold anything, closing parentheses too.
   const std::size_t name_end = text.rfind(')');
   if (name_end == std::string::npos) return found;
-  const int read = std::sscanf(text.c_str() + name_end + 1, " %c %d %d %d", &found.state,
-                               &found.parent, &found.group, &found.session);
-  if (read == 4) found.pid = pid;
+  unsigned long memory = 0;  // proc(5)'s vsize: the kernel's own threads have none
+  unsigned long environment = 1;
+  const int read = std::sscanf(
+      text.c_str() + name_end + 1,
+      " %c %d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu %lu %*d %*u"
+      " %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*d %*d %*u %*u %*u %*u %*d %*u %*u %*u"
+      " %*u %*u %lu",
+      &found.state, &found.parent, &found.group, &found.session, &found.start, &memory,
+      &environment);
+  if (read >= 4) found.pid = pid;
+  found.executing = memory != 0 && environment == 0;
   return found;
 }
 
@@ -93,10 +106,43 @@ inline std::vector<pid_t> own_children() {
   }
 }
 
+/// The environment that the program was executed with, in one look: between two of them it may be
+/// executed again, and then the second look sees nothing.
+inline std::string read_environment(const char* path) {
+  constexpr std::size_t bytes_max = std::size_t{16} << 20;
+  std::string text;
+  for (std::size_t bytes = std::size_t{64} << 10;; bytes *= 4) {
+    const descriptor file(::open(path, O_RDONLY | O_CLOEXEC));
+    text.resize(bytes);
+    const ssize_t got = file ? ::read(file.get(), text.data(), bytes) : 0;
+    text.resize(static_cast<std::size_t>(got > 0 ? got : 0));
+    if (text.size() < bytes || bytes >= bytes_max) return text;
+  }
+}
+
 /// The value that the program found under this name when it was executed; empty where there is
-/// none, and where we may not know. What it has set since is not seen.
+/// none, and where we may not know. What it has set since is not seen. Of one that is just being
+/// executed this waits until it has its environment, some tenths of a second at most.
 inline std::string initial_variable(pid_t pid, std::string_view name) {
-  const std::string text = read_file(("/proc/" + std::to_string(pid) + "/environ").c_str());
+  const std::string path = "/proc/" + std::to_string(pid) + "/environ";
+  std::string text = read_environment(path.c_str());
+  // It is empty too where the program that was looked at has just been executed away, so more than
+  // one empty look is needed to believe it.
+  constexpr int looks_max = 2'000;
+  constexpr int empty_looks = 3;
+  constexpr timespec pause{0, 100'000};
+  for (int looks = 0, empty = 1; text.empty() && looks < looks_max; ++looks) {
+    if (access(path.c_str(), R_OK) != 0) break;
+    const process_status now = status_of(pid);
+    if (now.pid == 0 || now.dead()) break;
+    if (now.executing) {
+      empty = 0;
+      nanosleep(&pause, nullptr);
+    } else if (++empty > empty_looks) {
+      break;
+    }
+    text = read_environment(path.c_str());
+  }
   const std::string begin = std::string(name) + '=';
   for (std::size_t at = 0; at < text.size();) {
     std::size_t end = text.find('\0', at);

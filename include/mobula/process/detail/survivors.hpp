@@ -21,8 +21,9 @@ namespace mobula::process::detail {
 /// live. O(processes of the machine).
 inline std::size_t kill_survivors(pid_t zygote, std::uint64_t zygote_mark) {
   std::size_t living = 0;
+  const unsigned long long start = status_of(zygote).start;
   for (const process_status& one : all_processes()) {
-    if (one.dead() || one.pid == zygote) continue;
+    if (one.dead() || one.pid == zygote || one.start < start) continue;
     if (one.session != zygote && !mark_of(one.pid, zygote_mark).ours) continue;
     ++living;
     ::kill(one.pid, SIGKILL);
