@@ -35,9 +35,7 @@ using Catch::Matchers::ContainsSubstring;
 namespace {
 
 /// What happens to actors, as counted by them.
-struct log_book {
-  tally made;
-  tally gone;
+struct log_book : census {
   tally begun;
   tally ended;
   bool nobody_lives() const { return made.value() == gone.value(); }

@@ -34,9 +34,7 @@ std::uint32_t fresh_seed() {
   return std::random_device{}();
 }
 
-struct counts {
-  tally made;
-  tally gone;
+struct counts : census {
   tally disorder;
   tally overlap;
 };

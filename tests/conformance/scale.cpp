@@ -99,6 +99,7 @@ TEST_CASE("a broken promise at the head of a chain of 100 000 breaks it",
 }
 
 TEST_CASE("futures nested in futures 100 000 deep are destroyed", "[scale][clause-10][clause-3]") {
+  NEEDS("deep-values");
   test_runtime runtime;
   future<nested> outermost = put(nested{});
   for (int i = 0; i < long_chain; ++i) outermost = put(nested{{outermost}});

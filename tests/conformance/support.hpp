@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -86,6 +87,12 @@ inline constexpr lack lacks[] = {
      "a worker has a copy of its own, and does not know who else has"},
     {"processes", "deaf-bodies", "a deaf body is ended with its worker after the grace"},
     {"processes", "executors", "the executor lends threads to the backend threads alone"},
+    {"processes", "checks-at-once",
+     "results are read, and actors made, when nobody calls: the reason is all that is left"},
+    {"processes", "stack-limit",
+     "a body that waits has a process of its own, of which there are as many as the system allows"},
+    {"processes", "deep-values",
+     "who has a future is sent its value, and what is in that, so a chain costs its length squared"},
     {"simulation", "shares-values", "simulated processes share no values but arrays"},
     {"simulation", "nested-original", "the original exception does not leave its process"},
     {"simulation", "knows-holders",
@@ -191,10 +198,10 @@ inline std::atomic<std::int64_t>* shared_words() {
 }
 inline std::atomic<std::int64_t>* const mapped_before_main = shared_words();
 
-inline std::uint32_t next_word() {
+inline std::uint32_t next_word(std::uint32_t count = 1) {
   static std::atomic<std::uint32_t> used{0};
-  const std::uint32_t word = used.fetch_add(1);
-  if (word >= (1u << 16)) throw std::length_error("the test uses more than 65 536 tallies");
+  const std::uint32_t word = used.fetch_add(count);
+  if (word + count > (1u << 16)) throw std::length_error("the test uses more than 65 536 tallies");
   return word;
 }
 
@@ -286,6 +293,67 @@ class tally {
  private:
   std::atomic<std::int64_t>& place() const { return detail::shared_words()[word_]; }
   std::uint32_t word_;
+};
+
+/// Objects of bodies: how many were made, and how many are gone, be it destroyed or with the process
+/// that they were in, which runs no destructor where it is killed.
+class census {
+ public:
+  class column {
+   public:
+    explicit column(std::uint32_t first, std::uint32_t of_the_gone)
+        : first_(first), gone_(of_the_gone) {}
+    void add() const {
+      word(gone_).fetch_add(1);
+      house().fetch_add(gone_ != 0 ? -1 : 1);
+    }
+    std::int64_t value() const {
+      if (gone_ == 0) return word(0).load();
+      std::int64_t lost = word(2).load();
+      for (std::uint32_t i = 0; i < houses_max; ++i) {
+        std::atomic<std::int64_t>& pid = word(3 + 2 * i);
+        const std::int64_t whose = pid.load();
+        if (whose == 0 || ::kill(static_cast<pid_t>(whose), 0) == 0) continue;
+        const std::int64_t living = word(4 + 2 * i).exchange(0);
+        word(2).fetch_add(living);
+        lost += living;
+        pid.store(0);
+      }
+      return word(1).load() + lost;
+    }
+    void wait_for(std::int64_t at_least) const {
+      wait_until([this, at_least] { return value() >= at_least; }, "a census");
+    }
+
+   private:
+    std::atomic<std::int64_t>& word(std::uint32_t i) const {
+      return detail::shared_words()[first_ + i];
+    }
+    /// How many live in the calling process.
+    std::atomic<std::int64_t>& house() const {
+      const std::int64_t mine = ::getpid();
+      for (std::uint32_t i = 0; i < houses_max; ++i) {
+        if (word(3 + 2 * i).load() == mine) return word(4 + 2 * i);
+      }
+      for (std::uint32_t i = 0; i < houses_max; ++i) {
+        std::int64_t nobody = 0;
+        if (word(3 + 2 * i).compare_exchange_strong(nobody, mine)) return word(4 + 2 * i);
+      }
+      throw std::length_error("the test's objects are in more processes than it has room for");
+    }
+
+    std::uint32_t first_;
+    std::uint32_t gone_;
+  };
+
+  census() : census(detail::next_word(3 + 2 * houses_max)) {}
+
+  column made;
+  column gone;
+
+ private:
+  static constexpr std::uint32_t houses_max = 1'500;
+  explicit census(std::uint32_t first) : made(first, 0), gone(first, 1) {}
 };
 
 /// Happens once, in the driver or in a body; anybody can wait for it or ask.

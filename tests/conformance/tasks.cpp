@@ -133,7 +133,12 @@ TEST_CASE("tasks submit tasks and wait for them", "[tasks][clause-9]") {
       return get(left) + get(right);
     }
   };
-  CHECK(get(async(fibonacci{}, 15)) == 610);
+  // Where workers end, each body that waits has a process of its own.
+  if (traits().one_process) {
+    CHECK(get(async(fibonacci{}, 15)) == 610);
+  } else {
+    CHECK(get(async(fibonacci{}, 9)) == 34);
+  }
 }
 
 // --- Errors --------------------------------------------------------------------------------------

@@ -98,7 +98,7 @@ finds_only_what_a_component_needs() {
 }
 
 refuses_an_unknown_component() {
-  refused "There is no component 'thread' in this installation of Mobula. There are: core, mobula, threads, loopback, engine," \
+  refused "There is no component 'thread' in this installation of Mobula. There are: core, mobula, threads, loopback, process, net, store, engine," \
     configure -D CMAKE_PREFIX_PATH="$stage" -D MOBULA_COMPONENTS='threads;thread'
 }
 

@@ -175,11 +175,11 @@ class carrier {
     std::atomic<bool> woken_{false};
   };
 
-  /// Leaves, and returns, entered again, when `until()` is true: it is asked whenever the waiter
-  /// was woken by `completed`, or the deadline has come. Meanwhile the thread leads, if nobody
+  /// Leaves, and returns, entered again, when `until()` is true, which it then stays: it is asked
+  /// whenever the waiter was woken by `completed`, or the deadline, which it may change, has come. Meanwhile the thread leads, if nobody
   /// does. It runs the program's code (`run_outside`), and may so come back here.
   template <class Until>
-  void wait(waiter& one, instant deadline, Until until) {
+  void wait(waiter& one, const instant& deadline, Until until) {
     while (!until()) {
       one.woken_.store(false, std::memory_order_relaxed);
       if (until()) break;
@@ -355,7 +355,7 @@ class carrier {
 
   /// Returns when `until()`, or when the program's code has run: then somebody else may lead.
   template <class Until>
-  void lead(waiter& me, instant deadline, Until& until) {
+  void lead(waiter& me, const instant& deadline, Until& until) {
     attended_.fetch_add(1, std::memory_order_relaxed);
     ends_.awake();
     for (;;) {

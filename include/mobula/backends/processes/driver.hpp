@@ -87,13 +87,14 @@ class driver_host final : public process_host {
       program_->end_waits();
       // What the driver has submitted is cancelled; that reaches everything below it.
       program_->cancel_all(why);
-    }
-    await_bodies();
-    {
-      const hosting::inside held(*program_);
       state_->ending = true;
+      for (const auto& [worker, pid] : node_->pids()) {
+        carrier_->send_control(worker, control_message(control::end, 0));
+      }
     }
+    await_workers();
     program_->end_records(why);
+    await_users();
     end_threads();
     {
       const hosting::inside held(*program_);
@@ -180,25 +181,20 @@ class driver_host final : public process_host {
     }
   }
 
-  /// Bodies are asked to stop, and get their time for that.
-  void await_bodies() noexcept {
+  /// Bodies that were asked to stop get their time for that, and actors for their destructors.
+  void await_workers() noexcept {
     const mobula::duration grace = state_->options.shutdown_grace;
     const instant start = local_party::monotonic_now();
-    for (;;) {
-      bool any = false;
+    for (auto pause = std::chrono::microseconds(200);; pause = std::min(2 * pause, pause_max)) {
       {
         const hosting::inside held(*program_);
-        for (const auto& [worker, pid] : node_->pids()) {
-          if (net::progress_view(exchange_, worker.value()).bodies() == 0) continue;
-          any = true;
-          carrier_->send_control(worker, control_message(control::stop_bodies, 0));
-        }
+        if (node_->pids().empty()) return;
       }
-      if (!any) return;
       if (!grace.is_none() && local_party::monotonic_now() - start >= grace.count_ns()) return;
-      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+      std::this_thread::sleep_for(pause);
     }
   }
+  static constexpr std::chrono::microseconds pause_max{5'000};
 
   void end_threads() {
     const std::uint64_t one = 1;

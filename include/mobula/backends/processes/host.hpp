@@ -24,7 +24,7 @@ namespace mobula::processes {
 
 /// Control messages between processes: a byte that says which, then its fields.
 enum class control : std::uint8_t {
-  stop_bodies = 1,    ///< to a worker: the runtime ends
+  end = 1,            ///< to a worker: the runtime ends, and with it what runs and lives there
   ask_available = 2,  ///< to the node: a request's number
   available = 3,      ///< from it: the number, resources
   forgot = 4          ///< to the node: a dead party's number
@@ -39,6 +39,8 @@ class process_host : public detail::backend {
     return program_->put(std::move(ready));
   }
   bool await(detail::record& one, clock::time_point deadline) override {
+    const user here(users_);
+    refuse_after_end();  // first: the end settles what was pending
     if (one.settled()) return true;
     const instant until = deadline == clock::time_point::max()
                               ? engine::never
@@ -139,6 +141,7 @@ class process_host : public detail::backend {
     return clock::time_point(clock::duration(local_party::monotonic_now()));
   }
   void sleep_until(clock::time_point then) override {
+    const user here(users_);
     completion none;
     {
       const hosting::inside held(*program_);
@@ -174,6 +177,23 @@ class process_host : public detail::backend {
     }
   }
 
+  /// A thread that waits in here, and so must be gone before the host is.
+  class user {
+   public:
+    explicit user(std::atomic<int>& count) noexcept : count_(count) {
+      count_.fetch_add(1, std::memory_order_relaxed);
+    }
+    user(const user&) = delete;
+    user& operator=(const user&) = delete;
+    ~user() { count_.fetch_sub(1, std::memory_order_release); }
+
+   private:
+    std::atomic<int>& count_;
+  };
+  void await_users() const noexcept {
+    while (users_.load(std::memory_order_acquire) != 0) std::this_thread::yield();
+  }
+
   static std::vector<std::byte> control_message(control what, std::uint64_t number,
                                                 const resource_set* resources = nullptr) {
     output to;
@@ -187,6 +207,7 @@ class process_host : public detail::backend {
   std::unique_ptr<carrier> carrier_;
   std::unique_ptr<program> program_;
   std::atomic<bool> is_ended_{false};
+  std::atomic<int> users_{0};
 };
 
 }  // namespace mobula::processes

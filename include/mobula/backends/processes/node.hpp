@@ -229,6 +229,7 @@ class node final : public local_party, private engine::node_host, private engine
 // --- Processes -----------------------------------------------------------------------------------
 
 inline void node::start_process() {
+  if (program_.ending) return;
   party worker;
   do {
     worker = party{++parties_made_};
@@ -285,6 +286,7 @@ inline void node::heard_of(const process::worker_report& what) {
   switch (what.what) {
     case kind::started:
       pids_[worker] = what.pid;
+      if (program_.ending) workers_->end_worker(what.number);  // it comes too late
       meet(worker);
       if (on_streams) on_streams(worker, what.pid, what.out, what.err);
       return;

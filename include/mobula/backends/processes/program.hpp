@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -81,8 +83,10 @@ class program final : public local_party, public hosting::program_process {
     ended_ = true;
     for (carrier::waiter* const one : outside_waits_) carrier::nudge(*one);
   }
-  /// All bodies are asked to stop.
-  void stop_bodies() {
+  /// A worker's: the runtime ends. All bodies are asked to stop, and `work` returns when they have.
+  void end() {
+    ends_ = true;
+    if (work_.has_value()) carrier::nudge(*work_);
     for (const auto& one : running_) ask_to_stop(*one, false);
     for (const auto& one : ready_) ask_to_stop(*one, false);
   }
@@ -92,8 +96,15 @@ class program final : public local_party, public hosting::program_process {
     alive_ = false;
     forget_todo();
   }
-  /// A worker's threads: takes bodies and runs them. Not for whoever has entered.
+  /// A worker's threads: takes bodies and runs them, for the main thread until `end`. Not for
+  /// whoever has entered.
   void work();
+  /// Runs the destructors of all actors. For whoever has not entered, after `work`.
+  void destroy_actors() {
+    take_actor_objects([](const detail::function_entry& constructor, void* instance) {
+      constructor.destroy_instance(instance);
+    });
+  }
   /// Handles that nobody had any more are looked at.
   void drain() { hosting::program_process::drain_abandoned(program_); }
 
@@ -148,11 +159,13 @@ class program final : public local_party, public hosting::program_process {
   // executor_host
   void run(engine::body& one) override {
     ready_.push_back(std::make_unique<running_body>(in_, one));
+    if (ends_) ready_.back()->stop.store(true, std::memory_order_relaxed);
   }
   void request_stop(engine::body& one, bool recursive) override;
   void resume(engine::body& one) override;
 
   void ask_to_stop(running_body& one, bool recursive);
+  void take_bodies(bool may_end);
   void run_next();
   void hire();
   bool wait_outside(completion& what, instant deadline);
@@ -175,7 +188,9 @@ class program final : public local_party, public hosting::program_process {
   std::vector<carrier::waiter*> outside_waits_;
   std::shared_ptr<held_pins> pins_held_ = std::make_shared<held_pins>();
   std::size_t bodies_told_ = 0;
-  bool ended_ = false;
+  std::optional<carrier::waiter> work_;  ///< of a worker's main thread
+  bool ended_ = false;  ///< no thread waits any more
+  bool ends_ = false;   ///< no body begins that is not asked to stop
 };
 
 // --- Waits ---------------------------------------------------------------------------------------
@@ -196,15 +211,15 @@ inline bool program::wait_for(completion& what, instant deadline, waiting how) {
     mine->lent = true;
     event([&] { executor_.body_blocked(mine->body, now()); });
   }
+  bool is_over = false;  // once it is, it stays so: a deadline is seen once
   in_.wait(mine->sleeper, deadline, [&] {
-    const bool over = what.done || out_of_time() || must_throw();
-    if (!mine->lent) return over;
+    is_over = is_over || what.done || out_of_time() || must_throw();
     // A body that has lent its CPUs goes on when it has them again: `resume` says so.
-    if (over && !std::exchange(mine->going_on, true)) {
+    if (is_over && mine->lent && !std::exchange(mine->going_on, true)) {
       deadline = engine::never;
       event([&] { executor_.body_unblocked(mine->body, now()); });
     }
-    return !mine->lent;
+    return is_over && !mine->lent;
   });
   what.waiter = nullptr;
   if (must_throw()) refuse();
@@ -284,20 +299,27 @@ inline void program::hire() {
   for (std::size_t i = 0; i < idle; ++i) carrier::nudge(*idle_[idle_.size() - 1 - i]);
   for (std::size_t i = idle + hired_; i < wanted; ++i) {
     ++hired_;
-    std::thread([this] { work(); }).detach();  // for as long as the process lives
+    std::thread([this] { take_bodies(false); }).detach();  // for as long as the process lives
   }
 }
 inline void program::work() {
-  enter();
-  if (hired_ > 0) --hired_;  // the main thread comes first
-  carrier::waiter mine(in_);
-  for (;;) {
+  work_.emplace(in_);
+  take_bodies(true);
+}
+inline void program::take_bodies(bool may_end) {
+  std::optional<carrier::waiter> own;
+  carrier::waiter& mine = may_end ? *work_ : own.emplace(in_);
+  const auto is_over = [&] { return may_end && ends_ && ready_.empty() && running_.empty(); };
+  const hosting::inside held(*this);
+  if (!may_end) --hired_;
+  while (!is_over()) {
     if (!ready_.empty()) {
       run_next();
+      if (ends_) carrier::nudge(*work_);
       continue;
     }
     idle_.push_back(&mine);
-    in_.wait(mine, engine::never, [&] { return !ready_.empty(); });
+    in_.wait(mine, engine::never, [&] { return !ready_.empty() || is_over(); });
     std::erase(idle_, &mine);
   }
 }

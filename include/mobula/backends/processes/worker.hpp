@@ -3,6 +3,7 @@
 /// A worker's process, from its birth on.
 
 #include <cstdint>
+#include <cstdio>
 #include <map>
 #include <memory>
 #include <span>
@@ -40,13 +41,15 @@ class worker_host final : public process_host {
     carrier_->start();
   }
 
-  /// Until the process is ended.
+  /// Until the process is ended, or the runtime is.
   [[noreturn]] void run() {
     {
       const hosting::inside held(*program_);
       program_->begin();
     }
     program_->work();
+    program_->destroy_actors();
+    std::fflush(nullptr);
     ::_exit(0);
   }
 
@@ -78,7 +81,7 @@ class worker_host final : public process_host {
     input from(whole);
     const auto what = from.number<control>();
     const auto number = from.number<std::uint64_t>();
-    if (what == control::stop_bodies) program_->stop_bodies();
+    if (what == control::end) program_->end();
     if (what == control::available) {
       const auto at = answers_.find(number);
       if (at == answers_.end()) return;
