@@ -904,7 +904,7 @@ class registry {
 
 actor<recorder> make_recorder(int first) {
   actor<recorder> made = spawn<recorder>();
-  static_cast<void>(made.call<&recorder::add>(first));
+  get(made.call<&recorder::add>(first));  // calls of others may come before it else
   return made;
 }
 actor<recorder> same(actor<recorder> one) { return one; }

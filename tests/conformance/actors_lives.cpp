@@ -36,8 +36,9 @@ namespace {
 
 /// What happens to actors, as counted by them.
 struct log_book : census {
-  tally begun;
-  tally ended;
+  census bodies;
+  column begun = bodies.made;
+  column ended = bodies.gone;
   bool nobody_lives() const { return made.value() == gone.value(); }
   void wait_for_all_gone() const {
     wait_until([this] { return nobody_lives(); }, "the actors' destructors");

@@ -2,8 +2,11 @@
 
 #include "mobula/net/progress.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <set>
+#include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -118,4 +121,59 @@ TEST_CASE("a process that is killed anywhere leaves no half-written call", "[pro
     shared.retire(3);
     shared.reclaim(3);
   }
+}
+
+TEST_CASE("a name is whole, and cut between characters where it is too long", "[progress]") {
+  exchange shared = exchange::create(net_test::small);
+  shared.announce(3);
+  progress mine(shared, 3);
+  const progress_view seen(shared, 3);
+  CHECK(seen.name().empty());
+  mine.set_name("sort");
+  CHECK(seen.name() == "sort");
+  mine.set_name(std::string(64, 'a'));
+  CHECK(seen.name() == std::string(64, 'a'));
+  mine.set_name(std::string(65, 'a'));
+  CHECK(seen.name() == std::string(61, 'a') + "...");
+  mine.set_name(std::string(60, 'a') + "\u00e4\u00e4\u00e4");  // The 61st and 62nd byte are one.
+  CHECK(seen.name() == std::string(60, 'a') + "...");
+  mine.set_name("");
+  CHECK(seen.name().empty());
+
+  mine.set_name("old");
+  shared.retire(3);
+  CHECK(seen.name() == "old");
+  shared.reclaim(3);
+  shared.announce(3);
+  CHECK(seen.name().empty());
+}
+
+TEST_CASE("a reader never sees half of a name", "[progress]") {
+  exchange shared = exchange::create(net_test::small);
+  shared.announce(3);
+  progress mine(shared, 3);
+  std::atomic<bool> over{false};
+  std::thread writer([&] {
+    for (int i = 0; i < 20'000; ++i) mine.set_name(std::string(64, i % 2 == 0 ? 'a' : 'b'));
+    over = true;
+  });
+  int torn = 0;
+  while (!over) {
+    const std::string name = progress_view(shared, 3).name();
+    torn += name != std::string(64, 'a') && name != std::string(64, 'b') && !name.empty();
+  }
+  writer.join();
+  CHECK(torn == 0);
+}
+
+TEST_CASE("whoever waits for a body is told once", "[progress]") {
+  exchange shared = exchange::create(net_test::small);
+  shared.announce(3);
+  progress mine(shared, 3);
+  CHECK_FALSE(mine.take_body_awaited());
+  progress_view(shared, 3).await_body();
+  CHECK(mine.take_body_awaited());
+  CHECK_FALSE(mine.take_body_awaited());
+  mine.set_retryable(true);
+  CHECK(progress_view(shared, 3).retryable());
 }

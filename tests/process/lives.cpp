@@ -118,6 +118,36 @@ TEST_CASE("a worker's streams are pipes of its own where that is asked", "[proce
   CHECK(home.leftovers() == "");
 }
 
+TEST_CASE("the end brings reports that nobody has read, and streams with them", "[process]") {
+  const bool forks = GENERATE(true, false);
+  house home;
+  int ends[2];
+  REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
+  mobula::process::zygote_options options = options_of(forks, true);
+  options.inherited = {ends[1]};
+  std::string text;
+  int later = 0;
+  {
+    zygote workers(options);
+    workers.start_worker(1,
+                         birth_of("complain hello ready " + std::to_string(ends[1]) + " wait"));
+    CHECK(read_line(ends[0]) == "r");
+    workers.end([&](const zygote::report& one) {
+      if (one.what != kind::started) return;
+      text += read_all(one.err);
+      close(one.out);
+      close(one.err);
+    });
+    workers.end([&](const zygote::report&) { ++later; });
+    CHECK_THROWS_AS(workers.start_worker(2, birth_of("return")), std::system_error);
+  }
+  close(ends[0]);
+  close(ends[1]);
+  CHECK(text == "hello\n");
+  CHECK(later == 0);
+  CHECK(home.leftovers() == "");
+}
+
 TEST_CASE("workers find the inherited descriptors under their numbers, and no others",
           "[process]") {
   house home;

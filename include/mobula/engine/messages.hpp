@@ -208,7 +208,7 @@ struct push_task {
   bool stop_actor = false;    ///< not a call: run what is queued, then end the actor
   bool post = false;          ///< nobody reads the result
   /// Calls: how often the worker may run it again in place for an exception that the filter names;
-  /// -1: without end. Tasks: 0, the owner decides.
+  /// -1: without end. Tasks: how often the owner would push it again; not the worker's affair.
   std::int32_t retries = 0;
   friend bool operator==(const push_task&, const push_task&) = default;
 };

@@ -236,6 +236,10 @@ class exchange {
     area.begun.store(0, std::memory_order_relaxed);
     area.overflowed.store(0, std::memory_order_relaxed);
     area.bodies.store(0, std::memory_order_relaxed);
+    area.retryable.store(0, std::memory_order_relaxed);
+    area.body_awaited.store(0, std::memory_order_relaxed);
+    area.name_version.store(0, std::memory_order_relaxed);
+    for (std::atomic<std::uint64_t>& word : area.name) word.store(0, std::memory_order_relaxed);
   }
 
   std::uint32_t take_free_ring() noexcept {

@@ -29,6 +29,8 @@ namespace detail {
 
 /// Calls of one process that may be under way at a time.
 inline constexpr std::uint32_t calls_max = 65'536;
+/// Longest name of what a process does, in bytes.
+inline constexpr std::size_t name_bytes = 64;
 
 /// A process's own account of what it does; see progress.hpp. Zero at first.
 struct progress_area {
@@ -38,6 +40,12 @@ struct progress_area {
   std::atomic<std::uint32_t> bodies;
   /// Entries from here on were never used.
   std::atomic<std::uint32_t> used;
+  std::atomic<std::uint32_t> retryable;
+  std::atomic<std::uint32_t> body_awaited;  ///< others write it too
+  /// Odd while the name changes.
+  std::atomic<std::uint32_t> name_version;
+  /// Text, then zeros.
+  std::atomic<std::uint64_t> name[name_bytes / 8];
   alignas(128) std::atomic<std::uint64_t> valid[calls_max / 64];
   struct call {
     std::atomic<std::uint64_t> a, b;

@@ -2,7 +2,12 @@
 
 /// What a process has begun, for others to read when it is dead.
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "mobula/core/assert.hpp"
@@ -34,6 +39,39 @@ class progress {
   /// How many bodies run now.
   void set_bodies(std::uint32_t count) noexcept {
     area_->bodies.store(count, std::memory_order_release);
+  }
+  /// Whether what was begun last would run again, if this process died.
+  void set_retryable(bool retryable) noexcept {
+    area_->retryable.store(retryable ? 1 : 0, std::memory_order_release);
+  }
+  /// Whether somebody wants to be told that a body begins: true once for each time that it was
+  /// asked for. May miss what is asked at the same time.
+  [[nodiscard]] bool take_body_awaited() noexcept {
+    return area_->body_awaited.load(std::memory_order_relaxed) != 0 &&
+           area_->body_awaited.exchange(0, std::memory_order_relaxed) != 0;
+  }
+
+  /// What this process does, for people: at most 64 bytes, and of longer ones the beginning and
+  /// "...". Dearer than the others: ten stores.
+  void set_name(std::string_view text) noexcept {
+    std::array<char, detail::name_bytes> bytes{};
+    std::size_t size = text.size();
+    if (size > bytes.size()) {
+      size = bytes.size() - cut_mark.size();
+      // Not within a character of UTF-8.
+      while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xC0) == 0x80) --size;
+    }
+    std::copy_n(text.data(), size, bytes.data());
+    if (size < text.size()) std::copy(cut_mark.begin(), cut_mark.end(), bytes.data() + size);
+    // Each store releases those before it: a reader of a new word sees the odd version too.
+    const std::uint32_t version = area_->name_version.load(std::memory_order_relaxed);
+    area_->name_version.store(version + 1, std::memory_order_relaxed);
+    for (std::size_t i = 0; i < bytes.size() / 8; ++i) {
+      std::uint64_t word;
+      std::memcpy(&word, bytes.data() + 8 * i, sizeof word);
+      area_->name[i].store(word, std::memory_order_release);
+    }
+    area_->name_version.store(version + 2, std::memory_order_release);
   }
 
   /// This call is under way until `end_call`. The key's two halves may be anything. Where 65 536
@@ -82,6 +120,8 @@ class progress {
     word_of(index).store(valid ? others | bit_of(index) : others, std::memory_order_release);
   }
 
+  static constexpr std::string_view cut_mark = "...";
+
   detail::progress_area* area_;
   std::uint32_t used_ = 0;
   std::vector<std::uint32_t> free_;
@@ -96,6 +136,28 @@ class progress_view {
   std::uint64_t lease() const noexcept { return area_->lease.load(std::memory_order_acquire); }
   std::uint64_t begun() const noexcept { return area_->begun.load(std::memory_order_acquire); }
   std::uint32_t bodies() const noexcept { return area_->bodies.load(std::memory_order_acquire); }
+  bool retryable() const noexcept { return area_->retryable.load(std::memory_order_acquire) != 0; }
+  /// The process is to say when its next body begins; how, is its affair.
+  void await_body() const noexcept { area_->body_awaited.store(1, std::memory_order_relaxed); }
+
+  /// Empty where none was set, or where the process was just changing it, or died so.
+  std::string name() const {
+    for (int tries = 0; tries < name_tries; ++tries) {
+      const std::uint32_t version = area_->name_version.load(std::memory_order_acquire);
+      std::array<char, detail::name_bytes> bytes;
+      for (std::size_t i = 0; i < bytes.size() / 8; ++i) {
+        const std::uint64_t word = area_->name[i].load(std::memory_order_acquire);
+        std::memcpy(bytes.data() + 8 * i, &word, sizeof word);
+      }
+      if (version % 2 != 0 || area_->name_version.load(std::memory_order_relaxed) != version) {
+        continue;
+      }
+      return {bytes.data(), static_cast<std::size_t>(
+                                std::find(bytes.begin(), bytes.end(), '\0') - bytes.begin())};
+    }
+    return {};
+  }
+
   /// There were calls that `for_each_call` can't show.
   bool overflowed() const noexcept {
     return area_->overflowed.load(std::memory_order_acquire) != 0;
@@ -117,7 +179,9 @@ class progress_view {
   }
 
  private:
-  const detail::progress_area* area_;
+  static constexpr int name_tries = 100;
+
+  detail::progress_area* area_;
 };
 
 }  // namespace mobula::net

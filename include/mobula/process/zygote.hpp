@@ -92,11 +92,25 @@ class zygote {
 
   /// Ends all workers and the zygote, and waits until none is left.
   ~zygote() {
+    // Reports are worth nothing any more.
+    end([](const report& one) {
+      for (const int piped : {one.out, one.err}) {
+        if (piped >= 0) ::close(piped);
+      }
+    });
+  }
+
+  /// What the destructor does, and calls `f(report)` for each report that was not read before, so
+  /// that what workers wrote to their pipes can still be read. `f` does not throw. Afterwards
+  /// nothing can be asked of it. The first call counts.
+  template <class F>
+  void end(F f) noexcept {
     if (getpid() != driver_ || ended_) return;
-    // Requests on their way are worth nothing, reports neither: all that is waited for is the end.
+    ended_ = died_ = true;
+    // Requests on their way are worth nothing.
     shutdown(socket_.get(), SHUT_WR);
     ::kill(pid_, SIGCONT);
-    const bool ended = await_end();
+    const bool ended = await_end(f);
     detail::end_zygote(pid_, mark_, !ended);
   }
 
@@ -247,14 +261,18 @@ class zygote {
   }
 
   /// Whether the zygote's end closed in the time of grace.
-  bool await_end() noexcept {
+  template <class F>
+  bool await_end(F& f) noexcept {
     const auto end = std::chrono::steady_clock::now() + options_.grace;
     detail::notice one;
     for (;;) {
-      const detail::received got = detail::receive_message(
+      detail::received got = detail::receive_message(
           socket_.get(), {reinterpret_cast<std::byte*>(&one), sizeof one});
       if (got.error != EAGAIN && got.bytes == 0) return true;
-      if (got.error == 0) continue;
+      if (got.error == 0) {
+        if (got.bytes == sizeof one) f(note(one, got));
+        continue;
+      }
       const auto left = std::chrono::ceil<std::chrono::milliseconds>(
           end - std::chrono::steady_clock::now());
       if (left.count() <= 0) return false;
@@ -272,8 +290,8 @@ class zygote {
   std::map<std::uint64_t, pid_t> workers_;  ///< asked for and not gone; 0: not started yet
   std::deque<unsent_request> unsent_;
   bool waits_for_room_ = false;
-  bool ended_ = false;  ///< what the dead zygote left was ended
-  bool died_ = false;   ///< and that was told
+  bool ended_ = false;  ///< by us, or what the dead zygote left was ended
+  bool died_ = false;   ///< and that was told, if it was not us
 };
 
 }  // namespace mobula::process

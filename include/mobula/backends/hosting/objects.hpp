@@ -389,19 +389,36 @@ inline void program_process::settle(detail::record& one, const engine::key_list&
 /// A task that was cancelled while its arguments were waited for lets go of them. Those that have
 /// no producer here would not fire any more without a handle: they are kept until they have.
 inline void program_process::drop_early(detail::task& one) {
-  if (one.spare != claimed_by_submit || one.blockers.load(std::memory_order_acquire) == 0) return;
+  if (one.blockers.load(std::memory_order_acquire) == 0) return;
   std::vector<detail::record_ptr> kept;
-  for (std::uint32_t i = 0; i < one.dependency_count; ++i) {
-    detail::record* const target = one.dependencies[i].target;
-    if (!target->settled() && !target->is_producing()) {
-      kept.push_back(detail::record_ptr::share(target));
+  {
+    const inside held(loop_);
+    if (one.spare != claimed_by_submit) return;
+    for (std::uint32_t i = 0; i < one.dependency_count; ++i) {
+      detail::record* const target = one.dependencies[i].target;
+      if (!target->settled() && !target->is_producing()) {
+        kept.push_back(detail::record_ptr::share(target));
+      }
+    }
+    one.spare = 0;  // they are ours: `unblocked` leaves them alone
+    if (!kept.empty()) program_.waited_for[&one] = std::move(kept);
+  }
+  one.drop_arguments();
+}
+/// Nobody waits for the task's arguments any more. For whoever has not entered.
+inline void program_process::arguments_are_free(detail::task& one) {
+  std::vector<detail::record_ptr> kept;
+  bool are_there = false;
+  {
+    const inside held(loop_);
+    are_there = std::exchange(one.spare, std::uint16_t{0}) == claimed_by_submit;
+    if (const auto at = program_.waited_for.find(&one); at != program_.waited_for.end()) {
+      kept = std::move(at->second);
+      program_.waited_for.erase(at);
     }
   }
-  one.spare = 0;
-  one.drop_arguments();
-  if (kept.empty()) return;
-  const inside held(loop_);
-  program_.waited_for[&one] = std::move(kept);
+  if (are_there) one.drop_arguments();
+  one.unpin();
 }
 
 inline void program_process::settled(engine::object_key object, const engine::outcome&) {
@@ -461,6 +478,9 @@ inline void program_process::cancel(detail::record& one, cancel_options how,
   {
     const inside held(loop_);
     const engine::object_key key = key_of(one);
+    // It may have an outcome that its record is only about to get.
+    const engine::outcome* const known = owner_.result(key);
+    if (known != nullptr && known->kind != engine::outcome_kind::pending) return;
     event([&] {
       owner_.cancel(key, {.recursive = how.recursive, .force = how.force}, describe(why->cause()),
                     now());

@@ -108,6 +108,8 @@ class program_process : private engine::owner_host, private engine::executor_hos
 
   /// Throws, and takes nothing, where the arguments can't be sent. For whoever has not entered.
   void submit(detail::task& one);
+  /// The last dependency of a task that was submitted is ready.
+  void arguments_are_free(detail::task& one);
   /// For whoever has not entered.
   detail::actor_ptr spawn(detail::task& constructor, const detail::actor_request& request);
   detail::actor_ptr find(const std::string& name, const std::string& name_space,

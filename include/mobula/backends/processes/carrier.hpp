@@ -58,7 +58,6 @@ class carrier {
   [[nodiscard]] party self() const noexcept { return self_; }
   [[nodiscard]] party node() const noexcept { return node_; }
   net::exchange& exchange() noexcept { return exchange_; }
-  /// Before anything is sent to it. The node's process has two.
   void add(local_party& one) { parties_.push_back(&one); }
   /// Called for each message that no machine gets (`message_tag::control`), by whoever has entered.
   std::function<void(party from, std::span<const std::byte> content)> on_control;
@@ -80,7 +79,7 @@ class carrier {
     if (helper_.joinable()) helper_.join();
   }
 
-  // --- Turns -------------------------------------------------------------------------------------
+  // --- Turns
 
   void enter() {
     const void* const me = &mark();
@@ -108,7 +107,7 @@ class carrier {
   }
   void run_outside(action what) { outside_.push_back(std::move(what)); }
 
-  // --- Messages ----------------------------------------------------------------------------------
+  // --- Messages
 
   template <class Message>
   void send(local_party& from, party to, Message&& one) {
@@ -131,7 +130,6 @@ class carrier {
   void send_control(party to, std::span<const std::byte> content) {
     static_cast<void>(ends_.send(to.value(), message_tag::control, content));
   }
-  /// The node's process, for those that are not in it.
   void set_driver(party driver) noexcept { driver_ = driver; }
 
   /// That process is dead: what it had sent is delivered, and then the cut. For whoever has
@@ -152,7 +150,7 @@ class carrier {
     return to_local_.empty() && !ends_.has_output();
   }
 
-  // --- Waiting -----------------------------------------------------------------------------------
+  // --- Waiting
 
   /// How one thread of the process waits.
   class waiter final : public hosting::sleeper {
@@ -176,8 +174,9 @@ class carrier {
   };
 
   /// Leaves, and returns, entered again, when `until()` is true, which it then stays: it is asked
-  /// whenever the waiter was woken by `completed`, or the deadline, which it may change, has come. Meanwhile the thread leads, if nobody
-  /// does. It runs the program's code (`run_outside`), and may so come back here.
+  /// whenever the waiter was woken by `completed`, or the deadline, which it may change, has come.
+  /// Meanwhile the thread leads, if nobody does. It runs the program's code (`run_outside`), and may
+  /// so come back here.
   template <class Until>
   void wait(waiter& one, const instant& deadline, Until until) {
     while (!until()) {
@@ -200,11 +199,11 @@ class carrier {
     // Somebody has to lead while others wait.
     if (leader_ == nullptr && !followers_.empty()) followers_.front()->parker_.unpark();
   }
-  /// Wakes one that waits, to look again.
   static void nudge(waiter& one) { one.completed(); }
 
   /// Something was let go of, on any thread: it is looked at soon.
   void look_soon() noexcept {
+    look_wanted_.store(true, std::memory_order_seq_cst);
     if (helper_deep_.load(std::memory_order_seq_cst)) {
       ends_.wake();
       ends_.wake_helper();
@@ -225,7 +224,6 @@ class carrier {
   static constexpr int spins = 2'000;
   static constexpr int yields = 20;
 
-  /// An address that differs from thread to thread.
   static const char& mark() noexcept {
     static thread_local const char one = 0;
     return one;
@@ -306,7 +304,6 @@ class carrier {
     to.hear(from, std::move(one));
   }
 
-  /// Whether anything was there.
   bool poll(std::size_t most) {
     const std::size_t count =
         ends_.receive([this](std::uint64_t from, std::uint32_t tag,
@@ -428,6 +425,7 @@ class carrier {
         fire_timers();
         poll(poll_share);
       }
+      look_wanted_.store(false, std::memory_order_seq_cst);
       end_turn();
       if (!outside_.empty()) {
         take_back(release());
@@ -437,6 +435,7 @@ class carrier {
       const instant until = std::min(attends ? next_timer_ : engine::never,
                                      is_deep ? engine::never : now + tick);
       helper_deep_.store(is_deep, std::memory_order_seq_cst);
+      if (look_wanted_.load(std::memory_order_seq_cst)) continue;
       if (attends) {
         sleeps_until_ = until;
         ends_.expect_wake(net::sleeper::helper);
@@ -487,6 +486,7 @@ class carrier {
   std::atomic<std::uint64_t> attended_{0};      ///< grows when somebody leads
   std::atomic<std::uint64_t> bodies_begun_{0};
   std::atomic<bool> helper_deep_{false};
+  std::atomic<bool> look_wanted_{false};  ///< something was let go of
   std::thread helper_;
 };
 

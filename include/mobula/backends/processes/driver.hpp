@@ -19,8 +19,11 @@
 #include <unistd.h>
 
 #include "mobula/backends/processes/host.hpp"
+#include "mobula/backends/processes/memory_monitor.hpp"
 #include "mobula/backends/processes/node.hpp"
+#include "mobula/backends/processes/streams.hpp"
 #include "mobula/backends/processes/worker.hpp"
+#include "mobula/backends/processes/worker_output.hpp"
 #include "mobula/backends/threads/machine.hpp"
 #include "mobula/net/exchange.hpp"
 #include "mobula/process/zygote.hpp"
@@ -33,7 +36,9 @@ namespace mobula::processes {
 class driver_host final : public process_host {
  public:
   driver_host(const runtime_options& options, std::uint32_t epoch)
-      : exchange_(net::exchange::create()), may_execute_(has_worker_main.load() || epoch == 1) {
+      : exchange_(net::exchange::create()),
+        streams_(exchange_, detail::host_name()),
+        may_execute_(has_worker_main.load() || epoch == 1) {
     make_zygote(true);  // before any thread
     state_ = std::make_unique<hosting::program_state>(options, epoch);
     state_->node = detail::this_machine(options);
@@ -48,27 +53,36 @@ class driver_host final : public process_host {
     carrier_->add(*program_);
     carrier_->add(*node_);
     node_->on_zygote_death = [this] { another_zygote_ = true; };
+    node_->on_streams = [this](const process::worker_report& one) { return read_streams(one); };
     node_->birth = [this](party worker) { return birth_of(worker).write(); };
     carrier_->on_stranger = [this](party from) { node_->meet(from); };
     carrier_->on_control = [this](party from, std::span<const std::byte> content) {
       hear(from, content);
     };
     make_current();
-    stop_watching_ = ::eventfd(0, EFD_CLOEXEC);
-    if (stop_watching_ < 0) {
-      throw std::system_error(errno, std::generic_category(), "eventfd for the end of workers");
+    wake_watch_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (wake_watch_ < 0) {
+      throw std::system_error(errno, std::generic_category(), "eventfd for the watch over workers");
     }
+    memory_ = std::make_unique<memory_monitor>(*node_, exchange_, zygote_->pid(),
+                                               state_->options.memory);
     {
       const hosting::inside held(*program_);
       node_->joined(driver_party, engine::party_kind::driver);
       node_->begin();
     }
+    streams_.start();
     carrier_->start();
     watch_ = std::thread([this] { watch(); });
   }
   ~driver_host() override {
     if (watch_.joinable()) end_threads();
-    if (stop_watching_ >= 0) ::close(stop_watching_);
+    // Nobody writes any more when all that was written is read.
+    zygote_->end([this](const process::worker_report& one) {
+      if (one.out >= 0) static_cast<void>(read_streams(one));
+    });
+    streams_.finish();
+    if (wake_watch_ >= 0) ::close(wake_watch_);
   }
 
   node_info this_node() const override {
@@ -110,6 +124,13 @@ class driver_host final : public process_host {
   static constexpr party node_party{1};
   static constexpr party driver_party{2};
 
+  process::zygote_options workers_options() const {
+    flush_streams();
+    return {.entry = &run_worker,
+            .inherited = {exchange_.descriptor()},
+            .may_execute = may_execute_,
+            .pipe_streams = true};
+  }
   engine::node_options machine_options() const {
     engine::node_options made;
     made.self = node_party;
@@ -117,6 +138,7 @@ class driver_host final : public process_host {
     made.store_bytes =
         state_->options.store_memory.value_or(std::max<std::uint64_t>(
             std::uint64_t{64} << 20, state_->node.total.memory / 10 * 3));
+    made.memory_limit = state_->options.memory.value_or(detail::usable_memory() / 100 * 95);
     made.prestart = static_cast<unsigned>(std::min(64.0, std::max(1.0, state_->node.total.cpus)));
     return made;
   }
@@ -140,6 +162,7 @@ class driver_host final : public process_host {
     input from(whole);
     const auto what = from.number<control>();
     const auto number = from.number<std::uint64_t>();
+    if (what == control::body_begins) wake_watch();
     if (what == control::forgot) node_->forgotten(party{number}, who);
     if (what == control::ask_available) {
       const resource_set now = node_->machine().available().to_set();
@@ -148,11 +171,9 @@ class driver_host final : public process_host {
   }
 
   void make_zygote(bool may_fork) {
-    zygote_ = std::make_unique<process::zygote>(
-        process::zygote_options{.entry = &run_worker,
-                                .inherited = {exchange_.descriptor()},
-                                .may_fork = may_fork,
-                                .may_execute = may_execute_});
+    process::zygote_options options = workers_options();
+    options.may_fork = may_fork;
+    zygote_ = std::make_unique<process::zygote>(options);
   }
   /// Workers are killed with it, and what they had is tried again elsewhere.
   void replace_zygote() {
@@ -161,24 +182,45 @@ class driver_host final : public process_host {
     try {
       make_zygote(false);
     } catch (const std::exception& thrown) {
-      why = std::string("the process that workers are forked from has died, and there is no other: ") +
-            thrown.what();
+      why = std::string("the process that workers are forked from has died, and there is no "
+                        "other: ") + thrown.what();
       state_->warn(why, "zygote");
     }
     node_->start_unborn(why);
   }
 
-  /// Hears of workers' ends.
+  bool read_streams(const process::worker_report& one) {
+    return streams_.add(party{one.number}, one.pid, one.out, one.err);
+  }
+
+  /// Hears of workers' starts and ends, and looks at their memory.
   void watch() {
+    pollfd both[2] = {{zygote_->descriptor(), POLLIN, 0}, {wake_watch_, POLLIN, 0}};
     for (;;) {
-      pollfd both[2] = {{zygote_->descriptor(), POLLIN, 0}, {stop_watching_, POLLIN, 0}};
-      if (::poll(both, 2, -1) < 0 && errno != EINTR) return;
-      if (both[1].revents != 0) return;
-      if (both[0].revents == 0) continue;
-      const hosting::inside held(*program_);
-      zygote_->read_reports([this](const process::worker_report& one) { node_->heard_of(one); });
-      if (another_zygote_) replace_zygote();
+      if (::poll(both, 2, memory_->wait_ms()) < 0 && errno != EINTR) return;
+      if (both[1].revents != 0) {
+        std::uint64_t count = 0;
+        [[maybe_unused]] const auto got = ::read(wake_watch_, &count, sizeof count);
+        if (stopping_.load(std::memory_order_acquire)) return;
+        memory_->work_begins();
+      }
+      if (both[0].revents != 0) {
+        const hosting::inside held(*program_);
+        zygote_->read_reports([this](const process::worker_report& one) { heard_of(one); });
+        if (another_zygote_) replace_zygote();
+      }
+      memory_->look();
     }
+  }
+  void heard_of(const process::worker_report& one) {
+    using kind = process::worker_report::kind;
+    if (one.what == kind::started) memory_->work_begins();
+    if (one.what == kind::exited) streams_.name_stays(party{one.number});
+    node_->heard_of(one);
+  }
+  void wake_watch() {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto written = ::write(wake_watch_, &one, sizeof one);
   }
 
   /// Bodies that were asked to stop get their time for that, and actors for their destructors.
@@ -197,19 +239,22 @@ class driver_host final : public process_host {
   static constexpr std::chrono::microseconds pause_max{5'000};
 
   void end_threads() {
-    const std::uint64_t one = 1;
-    [[maybe_unused]] const auto written = ::write(stop_watching_, &one, sizeof one);
+    stopping_.store(true, std::memory_order_release);
+    wake_watch();
     if (watch_.joinable()) watch_.join();
     node_->stop_disk();
     carrier_->stop();
   }
 
   net::exchange exchange_;
+  streams streams_;
   const bool may_execute_;
   std::unique_ptr<process::zygote> zygote_;
   bool another_zygote_ = false;
   std::unique_ptr<node> node_;
-  int stop_watching_ = -1;
+  std::unique_ptr<memory_monitor> memory_;
+  int wake_watch_ = -1;
+  std::atomic<bool> stopping_{false};
   std::thread watch_;
 };
 

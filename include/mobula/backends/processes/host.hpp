@@ -27,7 +27,8 @@ enum class control : std::uint8_t {
   end = 1,            ///< to a worker: the runtime ends, and with it what runs and lives there
   ask_available = 2,  ///< to the node: a request's number
   available = 3,      ///< from it: the number, resources
-  forgot = 4          ///< to the node: a dead party's number
+  forgot = 4,         ///< to the node: a dead party's number
+  body_begins = 5     ///< to the node, which has asked for it: a worker is idle no more
 };
 
 class process_host : public detail::backend {
@@ -91,16 +92,7 @@ class process_host : public detail::backend {
       program_->construct(one);
       return;
     }
-    if (one.spare == hosting::claimed_by_submit) one.drop_arguments();
-    std::vector<detail::record_ptr> kept;
-    {
-      const hosting::inside held(*program_);
-      if (const auto at = state_->waited_for.find(&one); at != state_->waited_for.end()) {
-        kept = std::move(at->second);
-        state_->waited_for.erase(at);
-      }
-    }
-    one.unpin();
+    program_->arguments_are_free(one);
   }
   void cancel(detail::record& one, cancel_options how, detail::failure_ptr why) override {
     if (!one.settled()) program_->cancel(one, how, why);

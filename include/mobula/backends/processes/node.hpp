@@ -107,8 +107,8 @@ class node final : public local_party, private engine::node_host, private engine
   std::function<std::vector<std::byte>(party worker)> birth;
   /// The zygote has died: another one is to be there afterwards.
   std::function<void()> on_zygote_death;
-  /// Of a worker's standard streams, where they are piped.
-  std::function<void(party worker, pid_t pid, int out, int err)> on_streams;
+  /// Takes over the standard streams of a worker that has started; false: they are lost.
+  std::function<bool(const process::worker_report& started)> on_streams;
 
   const engine::node& machine() const noexcept { return node_; }
   const engine::directory& actors() const noexcept { return directory_; }
@@ -136,9 +136,11 @@ class node final : public local_party, private engine::node_host, private engine
   }
   /// That process touches nothing any more that it shared with the dead.
   void forgotten(party dead, party by);
-  void memory_used(std::uint64_t total, std::span<const engine::worker_usage> usage) {
-    event([&] { node_.memory_used(total, usage, now()); });
+  void memory_used(engine::memory_use what, std::span<const engine::worker_usage> usage) {
+    event([&] { node_.memory_used(what, usage, now()); });
   }
+  /// What objects take in shared memory.
+  [[nodiscard]] std::uint64_t object_bytes() const noexcept { return arenas_.live_bytes(); }
   [[nodiscard]] const std::unordered_map<party, pid_t>& pids() const noexcept { return pids_; }
   /// No file is touched any more. Not for whoever has entered.
   void stop_disk() { disk_.stop(); }
@@ -190,6 +192,7 @@ class node final : public local_party, private engine::node_host, private engine
   void restore(engine::object_key object, std::uint64_t size) override;
   void erase_spilled(engine::object_key object) override;
 
+  void tell_lost_streams(const process::worker_report& started);
   void start_process();
   void ask_for(party worker);
   void end_process(party worker, engine::death_kind kind, const std::string& why);
@@ -288,7 +291,7 @@ inline void node::heard_of(const process::worker_report& what) {
       pids_[worker] = what.pid;
       if (program_.ending) workers_->end_worker(what.number);  // it comes too late
       meet(worker);
-      if (on_streams) on_streams(worker, what.pid, what.out, what.err);
+      if (what.error != 0 || !on_streams(what)) tell_lost_streams(what);
       return;
     case kind::failed:
       if (what.error == ESRCH) {  // the zygote is dead, and `on_zygote_death` comes
@@ -327,6 +330,16 @@ inline void node::heard_of(const process::worker_report& what) {
     if (others.empty()) dead.push_back(gone);
   }
   for (const party gone : dead) forgotten(gone, gone);
+}
+/// Once: from then on it is so for others as well.
+inline void node::tell_lost_streams(const process::worker_report& started) {
+  program_.warn("what worker " + std::to_string(started.pid) +
+                    " writes to its standard streams is lost, and perhaps that of others: " +
+                    (started.error != 0 ? std::strerror(started.error)
+                                        : "half of the descriptors that this process may have are "
+                                          "pipes of workers") +
+                    " (ulimit -n)",
+                "streams");
 }
 inline void node::forgotten(party dead, party by) {
   const auto at = unforgotten_.find(dead);

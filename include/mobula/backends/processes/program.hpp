@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -25,7 +26,9 @@
 #include "mobula/backends/hosting/program_process.hpp"
 #include "mobula/backends/hosting/promises.hpp"
 #include "mobula/backends/hosting/stored.hpp"
+#include "mobula/backends/processes/body_names.hpp"
 #include "mobula/backends/processes/carrier.hpp"
+#include "mobula/backends/processes/worker_output.hpp"
 #include "mobula/net/progress.hpp"
 #include "mobula/store/segment_map.hpp"
 
@@ -86,10 +89,13 @@ class program final : public local_party, public hosting::program_process {
   /// A worker's: the runtime ends. All bodies are asked to stop, and `work` returns when they have.
   void end() {
     ends_ = true;
+    cancel_all(detail::failure_ptr::make(
+        cancelled_error("the runtime ended before the task did")));
     if (work_.has_value()) carrier::nudge(*work_);
     for (const auto& one : running_) ask_to_stop(*one, false);
     for (const auto& one : ready_) ask_to_stop(*one, false);
   }
+  [[nodiscard]] bool ends() const noexcept { return ends_; }
   [[nodiscard]] std::size_t body_count() const noexcept { return running_.size() + ready_.size(); }
   /// The process is as good as dead: nothing that it does reaches anybody.
   void die() noexcept {
@@ -105,6 +111,8 @@ class program final : public local_party, public hosting::program_process {
       constructor.destroy_instance(instance);
     });
   }
+  /// Called, entered, when a body begins and the node waits for that.
+  std::function<void()> on_awaited_body;
   /// Handles that nobody had any more are looked at.
   void drain() { hosting::program_process::drain_abandoned(program_); }
 
@@ -179,6 +187,7 @@ class program final : public local_party, public hosting::program_process {
   };
 
   net::progress progress_;
+  body_names names_;
   store::segment_map memory_;
   std::deque<std::unique_ptr<running_body>> ready_;
   std::vector<std::unique_ptr<running_body>> running_;
@@ -278,14 +287,17 @@ inline void program::run_next() {
   if (body.kind == engine::body_kind::task) {
     progress_.set_lease(body.push.lease.value());
     progress_.set_begun(body.push.index);
+    progress_.set_retryable(body.push.retries != 0);
   } else if (body.kind == engine::body_kind::call) {
     mine.call = progress_.begin_call(body.push.task.owner.value(), body.push.task.number);
   }
+  names_.begin(body, program_, progress_);
   begin_body(body);
   in_.body_begins();
   leave();
   engine::body_end end;
   run_function(body, end);
+  flush_output();
   enter();
   running_body::current() = nullptr;
   if (mine.call != net::progress::none) answered_.push_back(mine.call);
@@ -337,8 +349,10 @@ inline void program::turn_ends() {
     answered_.clear();
   }
   if (body_count() != bodies_told_) {
+    const bool was_idle = bodies_told_ == 0;
     bodies_told_ = body_count();
     progress_.set_bodies(static_cast<std::uint32_t>(bodies_told_));
+    if (was_idle && progress_.take_body_awaited() && on_awaited_body) on_awaited_body();
   }
   if (!ready_.empty()) hire();
 }

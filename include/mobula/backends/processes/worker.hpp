@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "mobula/backends/processes/host.hpp"
+#include "mobula/backends/processes/worker_output.hpp"
 #include "mobula/net/exchange.hpp"
 
 namespace mobula::processes {
@@ -37,6 +38,9 @@ class worker_host final : public process_host {
     carrier_->on_buried = [this](party dead) {
       carrier_->send_control(birth_.driver, control_message(control::forgot, dead.value()));
     };
+    program_->on_awaited_body = [this] {
+      carrier_->send_control(birth_.driver, control_message(control::body_begins, 0));
+    };
     make_current();
     carrier_->start();
   }
@@ -53,6 +57,13 @@ class worker_host final : public process_host {
     ::_exit(0);
   }
 
+  void submit(detail::task& one) override {
+    {
+      const hosting::inside held(*program_);
+      if (program_->ends()) throw cancelled_error("the runtime ends: nothing begins any more");
+    }
+    process_host::submit(one);
+  }
   node_info this_node() const override {
     auto& self = const_cast<worker_host&>(*this);
     const hosting::inside held(*program_);
@@ -98,6 +109,7 @@ class worker_host final : public process_host {
 
 /// What the zygote's children run.
 inline void run_worker(std::span<const std::byte> birth) {
+  prepare_output();
   detail::the_runtime.host.store(nullptr);
   auto* const host = new worker_host(worker_birth::read(birth));  // for as long as the process
   detail::the_runtime.taken.store(true);

@@ -154,9 +154,7 @@ class simulation_host final : public detail::backend, public process_maker {
            : static_cast<hosting::program_process*>(&mine.process()))
           ->construct(one);
     } else {
-      if (one.spare == hosting::claimed_by_submit) one.drop_arguments();
-      shared_.waited_for.erase(&one);
-      one.unpin();
+      driver_->arguments_are_free(one);
     }
   }
   void cancel(detail::record& one, cancel_options how, detail::failure_ptr why) override {

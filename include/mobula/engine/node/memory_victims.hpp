@@ -14,6 +14,12 @@
 
 namespace mobula::engine {
 
+/// Bytes in use, of so many that may be.
+struct memory_use {
+  std::uint64_t used = 0;
+  std::uint64_t limit = 0;  ///< 0: none
+};
+
 /// What the host measured of one worker.
 struct worker_usage {
   party worker;

@@ -167,7 +167,11 @@ class node {
   /// Measured now and then. Above the limit one worker is ended, and none more before its death is
   /// known. `usage` names each worker at most once.
   void memory_used(std::uint64_t total, std::span<const worker_usage> usage, instant now) {
-    if (options_.memory_limit == 0 || total <= options_.memory_limit) return;
+    memory_used({.used = total, .limit = options_.memory_limit}, usage, now);
+  }
+  /// The same of a limit that the host knows.
+  void memory_used(memory_use what, std::span<const worker_usage> usage, instant now) {
+    if (what.limit == 0 || what.used <= what.limit) return;
     if (!memory_victim_.empty()) return;
     worker_record* victim = nullptr;
     victim_rank lowest;
@@ -185,13 +189,13 @@ class node {
       chosen = lines.back();
     }
     if (victim == nullptr) {
-      leases_.warn_once("memory is above its limit of " + mebibytes(options_.memory_limit) +
+      leases_.warn_once("memory is above its limit of " + mebibytes(what.limit) +
                         ", and no worker uses it");
       return;
     }
     memory_victim_ = victim->who;
     leases_.end(*victim, death_kind::out_of_memory,
-                memory_text(total, options_.memory_limit, chosen, std::move(lines)));
+                memory_text(what.used, what.limit, chosen, std::move(lines)));
     leases_.schedule(now);
   }
 

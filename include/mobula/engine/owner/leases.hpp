@@ -368,6 +368,7 @@ class task_leases {
     sent.lease = at.id;
     sent.index = one.index;
     sent.attempt = one.attempt;
+    sent.retries = one.retries_left;
     sent.what = one.what;
     mention(one, references_);
     out_.send(at.worker, std::move(sent));
