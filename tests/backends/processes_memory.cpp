@@ -21,7 +21,7 @@
 #include "mobula/backends/processes.hpp"
 #include "mobula/mobula.hpp"
 
-#include "backends/processes_support.hpp"
+#include "backends/processes_output.hpp"
 #include "support/catch.hpp"
 
 namespace processes_test {

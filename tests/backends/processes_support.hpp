@@ -1,111 +1,60 @@
 #pragma once
 
-/// What the tests of the backend `processes` share: a driver's standard streams in files, and a way
-/// to see that bodies have begun.
+/// What the tests of the backend `processes` share: a runtime on it, errors as values, and deaths.
 
-#include <chrono>
-#include <cstdio>
+#include <csignal>
+#include <cstdlib>
+#include <stdexcept>
 #include <string>
-#include <string_view>
-#include <thread>
-#include <utility>
-#include <vector>
 
-#include <unistd.h>
+#include <sys/resource.h>
 
 #include "mobula/mobula.hpp"
 
-namespace processes_test {
+#include "backends/system_view.hpp"
+#include "conformance/support.hpp"
 
-/// What is written to a standard stream of this process while it lives.
-class captured {
- public:
-  explicit captured(int stream) : stream_(stream), file_(std::tmpfile()), before_(::dup(stream)) {
-    std::fflush(nullptr);
-    ::dup2(::fileno(file_), stream_);
-  }
-  captured(const captured&) = delete;
-  captured& operator=(const captured&) = delete;
-  ~captured() {
-    restore();
-    std::fclose(file_);
-  }
+namespace processes_tests {
 
-  std::string so_far() const {
-    std::string all;
-    char some[65536];
-    for (;;) {
-      const ssize_t got =
-          ::pread(::fileno(file_), some, sizeof some, static_cast<off_t>(all.size()));
-      if (got <= 0) return all;
-      all.append(some, static_cast<std::size_t>(got));
-    }
-  }
-  /// All of it; from now on nothing is captured.
-  std::string text() {
-    restore();
-    return so_far();
-  }
+using conformance::event;
+using conformance::tally;
+using conformance::wait_until;
+using namespace std::chrono_literals;
 
- private:
-  void restore() {
-    if (before_ < 0) return;
-    std::fflush(nullptr);
-    ::dup2(before_, stream_);
-    ::close(std::exchange(before_, -1));
-  }
+inline constexpr bool sanitized = conformance::thread_sanitizer || conformance::address_sanitizer;
 
-  int stream_;
-  std::FILE* file_;
-  int before_;
-};
-
-inline std::vector<std::string> lines_of(std::string_view text) {
-  std::vector<std::string> lines;
-  while (!text.empty()) {
-    const std::size_t end = text.find('\n');
-    lines.emplace_back(text.substr(0, end));
-    text.remove_prefix(end == text.npos ? text.size() : end + 1);
-  }
-  return lines;
-}
-/// "(say pid=7, ada) hello" without " pid=7, ada"; as it is where it has none.
-inline std::string without_place(const std::string& line) {
-  const std::size_t first = line.find(" pid=");
-  const std::size_t last = line.find(") ", first);
-  if (line.substr(0, 1) != "(" || last == line.npos) return line;
-  return line.substr(0, first) + line.substr(last);
+/// With 2 CPUs unless it says otherwise.
+inline mobula::runtime_options on_processes(mobula::runtime_options options = {}) {
+  options.backend = "processes";
+  if (!options.cpus) options.cpus = 2;
+  return options;
 }
 
-inline int count_of(std::string_view text, std::string_view what) {
-  int count = 0;
-  for (std::size_t at = text.find(what); at != text.npos; at = text.find(what, at + 1)) ++count;
-  return count;
-}
-
-/// Counts bodies that have come so far, and holds them until it is told to let them go.
-class gate {
- public:
-  int arrive() { return ++arrived_; }
-  int arrived() const { return arrived_; }
-  void open() { open_ = true; }
-  bool is_open() const { return open_; }
-
- private:
-  int arrived_ = 0;
-  bool open_ = false;
-};
-
-/// In a body: says that it has begun, and waits.
-inline void wait_at(const mobula::actor<gate>& at) {
-  mobula::get(at.call<&gate::arrive>());
-  while (!mobula::get(at.call<&gate::is_open>())) {
-    mobula::this_task::sleep_for(std::chrono::milliseconds(1));
+/// The error that the future ends with. Throws where it has a value or another error.
+template <class Error, class T>
+Error error_of(const mobula::future<T>& of) {
+  try {
+    static_cast<void>(mobula::get(of));
+  } catch (const Error& expected) {
+    return expected;
+  } catch (const std::exception& other) {
+    throw std::runtime_error(std::string("it is another error: ") + other.what());
   }
-}
-/// In the driver: waits for so many bodies.
-inline void await_arrivals(const mobula::actor<gate>& at, int count) {
-  while (mobula::get(at.call<&gate::arrived>()) < count) std::this_thread::yield();
+  throw std::runtime_error("it has a value");
 }
 
-}  // namespace processes_test
+/// Whoever dies from now on leaves no file.
+inline void without_core() {
+  const rlimit none{0, 0};
+  ::setrlimit(RLIMIT_CORE, &none);
+}
+/// Ends the process by this signal, as the program's own fault would; a sanitizer has handlers of
+/// its own, which would exit instead.
+[[noreturn]] inline void die_of(int signal) {
+  without_core();
+  std::signal(signal, SIG_DFL);
+  std::raise(signal);
+  std::abort();
+}
+
+}  // namespace processes_tests

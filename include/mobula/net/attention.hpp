@@ -56,23 +56,6 @@ class attention {
     }
   }
 
-  /// The helper's: whatever the word says, until `wake_helper`, or somebody is sent for it, or the
-  /// deadline. May return for no reason.
-  void doze(std::int64_t deadline) noexcept {
-    const std::uint32_t seen = word_.load();
-    timespec until{};
-    if (deadline != no_deadline) {
-      const std::int64_t positive = deadline < 0 ? 0 : deadline;
-      until.tv_sec = static_cast<time_t>(positive / 1'000'000'000);
-      until.tv_nsec = static_cast<long>(positive % 1'000'000'000);
-    }
-    ::syscall(SYS_futex, address(), FUTEX_WAIT_BITSET, seen,
-              deadline == no_deadline ? nullptr : &until, nullptr,
-              static_cast<std::uint32_t>(sleeper::helper));
-  }
-  /// One system call.
-  void wake_helper() noexcept { wake_all_of(static_cast<std::uint32_t>(sleeper::helper)); }
-
   /// To be called after the news is there. Wakes who is expected to sleep, if anybody is.
   void wake() noexcept {
     if (word_.load() == 0) return;

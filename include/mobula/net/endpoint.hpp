@@ -138,9 +138,6 @@ class endpoint {
   void sleep(sleeper who, std::int64_t deadline = no_deadline) noexcept {
     slot_.bed.sleep(who, deadline);
   }
-  /// The helper's sleep while another may lead: see `attention::doze`.
-  void doze(std::int64_t deadline = no_deadline) noexcept { slot_.bed.doze(deadline); }
-  void wake_helper() noexcept { slot_.bed.wake_helper(); }
   /// As if a message had come: `has_news` is true until the next `receive`. Other processes say
   /// `exchange::wake`.
   void wake() noexcept { slot_.bed.nudge(); }

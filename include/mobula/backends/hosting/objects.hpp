@@ -367,7 +367,7 @@ inline void program_process::load(engine::object_key key) {
 inline void program_process::settle(detail::record& one, const engine::key_list& refs,
                                     const packed_bytes& bytes,
                                     const std::shared_ptr<const error_fields>& why) {
-  const bool has_producer = one.is_producing();
+  const bool has_producer = takes_producer(one);
   if (why) {
     if (one.kind == detail::task_record && static_cast<detail::task&>(one).posted) {
       const inside held(loop_);
@@ -389,35 +389,31 @@ inline void program_process::settle(detail::record& one, const engine::key_list&
 /// A task that was cancelled while its arguments were waited for lets go of them. Those that have
 /// no producer here would not fire any more without a handle: they are kept until they have.
 inline void program_process::drop_early(detail::task& one) {
-  if (one.blockers.load(std::memory_order_acquire) == 0) return;
+  if (one.blockers.load(std::memory_order_acquire) == 0 || !takes_arguments(one)) return;
   std::vector<detail::record_ptr> kept;
-  {
-    const inside held(loop_);
-    if (one.spare != claimed_by_submit) return;
-    for (std::uint32_t i = 0; i < one.dependency_count; ++i) {
-      detail::record* const target = one.dependencies[i].target;
-      if (!target->settled() && !target->is_producing()) {
-        kept.push_back(detail::record_ptr::share(target));
-      }
+  for (std::uint32_t i = 0; i < one.dependency_count; ++i) {
+    detail::record* const target = one.dependencies[i].target;
+    if (!target->settled() && !target->is_producing()) {
+      kept.push_back(detail::record_ptr::share(target));
     }
-    one.spare = 0;  // they are ours: `unblocked` leaves them alone
-    if (!kept.empty()) program_.waited_for[&one] = std::move(kept);
   }
   one.drop_arguments();
+  if (kept.empty()) return;
+  const inside held(loop_);
+  if (one.blockers.load(std::memory_order_acquire) == 0) return;  // `unblocked` may have looked
+  program_.waited_for[&one] = std::move(kept);
 }
 /// Nobody waits for the task's arguments any more. For whoever has not entered.
 inline void program_process::arguments_are_free(detail::task& one) {
+  if (takes_arguments(one)) one.drop_arguments();
   std::vector<detail::record_ptr> kept;
-  bool are_there = false;
   {
     const inside held(loop_);
-    are_there = std::exchange(one.spare, std::uint16_t{0}) == claimed_by_submit;
     if (const auto at = program_.waited_for.find(&one); at != program_.waited_for.end()) {
       kept = std::move(at->second);
       program_.waited_for.erase(at);
     }
   }
-  if (are_there) one.drop_arguments();
   one.unpin();
 }
 

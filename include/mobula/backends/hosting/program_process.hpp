@@ -29,9 +29,25 @@ struct object_maker;
 
 namespace mobula::hosting {
 
-/// `record::spare` of a task whose arguments were sent by `submit`, and are there until nobody
+/// A bit of `record::spare`: a task's arguments were sent by `submit`, and are there until nobody
 /// waits for them.
 inline constexpr std::uint16_t claimed_by_submit = 1;
+/// Another: somebody ends the record's producer, or has.
+inline constexpr std::uint16_t producer_ended = 2;
+
+/// Whether the caller is the one who drops a submitted task's arguments: one thread may learn that
+/// it has ended while another still submits it. Any thread.
+inline bool takes_arguments(detail::task& one) noexcept {
+  const std::atomic_ref<std::uint16_t> bits(one.spare);
+  return (bits.fetch_and(static_cast<std::uint16_t>(~claimed_by_submit)) & claimed_by_submit) != 0;
+}
+/// Whether the caller is the one who ends the record's producer: an outcome may come while the
+/// runtime's end gives the record another. Any thread.
+inline bool takes_producer(detail::record& one) noexcept {
+  if (!one.is_producing()) return false;
+  const std::atomic_ref<std::uint16_t> bits(one.spare);
+  return (bits.fetch_or(producer_ended) & producer_ended) == 0;
+}
 
 /// Who waits for something, wherever it does.
 class sleeper {

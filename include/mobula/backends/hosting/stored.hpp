@@ -93,7 +93,7 @@ inline void program_process::end_records(const detail::failure_ptr& why) {
   for (const auto& [key, one] : all) {
     if (!one->try_add_handle()) continue;
     const detail::record_ptr held = detail::record_ptr::adopt(one);
-    const bool has_producer = one->is_producing();
+    const bool has_producer = takes_producer(*one);
     one->settle_failure(why);
     if (has_producer) one->end_producing();
   }

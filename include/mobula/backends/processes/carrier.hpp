@@ -12,7 +12,6 @@
 #include <functional>
 #include <mutex>
 #include <span>
-#include <string>
 #include <thread>
 #include <unordered_set>
 #include <utility>
@@ -22,6 +21,7 @@
 
 #include "mobula/backends/hosting/program_process.hpp"
 #include "mobula/backends/processes/local_party.hpp"
+#include "mobula/backends/processes/run_all.hpp"
 #include "mobula/backends/threads/parker.hpp"
 #include "mobula/core/assert.hpp"
 #include "mobula/core/clock.hpp"
@@ -75,7 +75,7 @@ class carrier {
     stopping_ = true;
     leave();
     ends_.wake();
-    ends_.wake_helper();
+    wake_helper();
     if (helper_.joinable()) helper_.join();
   }
 
@@ -203,17 +203,17 @@ class carrier {
 
   /// Something was let go of, on any thread: it is looked at soon.
   void look_soon() noexcept {
-    look_wanted_.store(true, std::memory_order_seq_cst);
+    must_look_.store(true, std::memory_order_seq_cst);
     if (helper_deep_.load(std::memory_order_seq_cst)) {
       ends_.wake();
-      ends_.wake_helper();
+      wake_helper();
     }
   }
   /// A body begins on the calling thread, which has entered: until it is over the helper looks
   /// after the rings, if it lasts.
   void body_begins() noexcept {
     bodies_begun_.fetch_add(1, std::memory_order_relaxed);
-    if (helper_deep_.load(std::memory_order_seq_cst)) ends_.wake_helper();
+    if (helper_deep_.load(std::memory_order_seq_cst)) wake_helper();
   }
 
  private:
@@ -252,24 +252,6 @@ class carrier {
     std::vector<action> taken;
     taken.swap(outside_);
     return taken;
-  }
-  /// The program's code may come back in, and leave with more of it: that waits here, so that a
-  /// chain of results is no chain of stack frames.
-  static void run_all(std::vector<action>&& first) noexcept {
-    static thread_local std::deque<action>* running = nullptr;
-    if (running != nullptr) {
-      for (action& one : first) running->push_back(std::move(one));
-      return;
-    }
-    std::deque<action> mine;
-    running = &mine;
-    for (action& one : first) mine.push_back(std::move(one));
-    while (!mine.empty()) {
-      action next = std::move(mine.front());
-      mine.pop_front();
-      next();
-    }
-    running = nullptr;
   }
 
   local_party* local(party who) const noexcept {
@@ -317,22 +299,27 @@ class carrier {
     return count != 0;
   }
 
-  /// Delivers what local parties have said, lets timers fire, publishes.
-  void end_turn() {
-    MOBULA_ASSERT(owner_.load(std::memory_order_relaxed) == &mark(), "a turn is the thread's own");
-    for (;;) {
-      if (!to_local_.empty()) {
-        local_message next = std::move(to_local_.front());
-        to_local_.pop_front();
-        deliver(next.from, *next.to, std::move(next.what));
-        continue;
-      }
-      if (to_bury_.empty()) break;
+  /// One step. False: nothing is left to be heard, and the parties had nothing to say either.
+  bool hear_local() {
+    if (!to_local_.empty()) {
+      local_message next = std::move(to_local_.front());
+      to_local_.pop_front();
+      deliver(next.from, *next.to, std::move(next.what));
+    } else if (!to_bury_.empty()) {
       const party gone = to_bury_.back();
       to_bury_.pop_back();
       bury(gone);
+    } else {
+      for (local_party* const one : parties_) one->turn_ends();
+      return !to_local_.empty() || !to_bury_.empty();
     }
-    for (local_party* const one : parties_) one->turn_ends();
+    return true;
+  }
+  /// Delivers what local parties have said, and publishes.
+  void end_turn() {
+    MOBULA_ASSERT(owner_.load(std::memory_order_relaxed) == &mark(), "a turn is the thread's own");
+    while (hear_local()) {
+    }
     ends_.flush();
     schedule_timer();
   }
@@ -385,7 +372,12 @@ class carrier {
     }
     attended_.fetch_add(1, std::memory_order_relaxed);
     if (leader_ == &me) leader_ = nullptr;
-    if (helper_deep_.load(std::memory_order_seq_cst)) ends_.wake_helper();
+    if (helper_deep_.load(std::memory_order_seq_cst)) wake_helper();
+  }
+  /// However it sleeps, or is just about to.
+  void wake_helper() noexcept {
+    nap_.unpark();
+    ends_.wake_helper();
   }
   /// True: there is something to look at.
   bool spin(const waiter& me, instant wake_at) const noexcept {
@@ -420,12 +412,12 @@ class carrier {
       seen = attended;
       seen_bodies = bodies;
       if (has_moved) active_at = now;
+      must_look_.store(false, std::memory_order_seq_cst);
       const bool attends = !is_led && !has_moved;  // nobody looks: it is ours until somebody does
       if (attends) {
         fire_timers();
         poll(poll_share);
       }
-      look_wanted_.store(false, std::memory_order_seq_cst);
       end_turn();
       if (!outside_.empty()) {
         take_back(release());
@@ -435,14 +427,15 @@ class carrier {
       const instant until = std::min(attends ? next_timer_ : engine::never,
                                      is_deep ? engine::never : now + tick);
       helper_deep_.store(is_deep, std::memory_order_seq_cst);
-      if (look_wanted_.load(std::memory_order_seq_cst)) continue;
+      if (is_deep && must_look_.load(std::memory_order_seq_cst)) continue;
       if (attends) {
         sleeps_until_ = until;
         ends_.expect_wake(net::sleeper::helper);
       }
       const int depth = release();
       if (!attends) {
-        ends_.doze(until);
+        nap_.park(until == engine::never ? clock::time_point::max()
+                                         : clock::time_point(clock::duration(until)));
       } else if (!ends_.has_news()) {
         ends_.sleep(net::sleeper::helper, until);
       }
@@ -486,7 +479,8 @@ class carrier {
   std::atomic<std::uint64_t> attended_{0};      ///< grows when somebody leads
   std::atomic<std::uint64_t> bodies_begun_{0};
   std::atomic<bool> helper_deep_{false};
-  std::atomic<bool> look_wanted_{false};  ///< something was let go of
+  std::atomic<bool> must_look_{false};  ///< `look_soon` has come since the helper looked
+  detail::parker nap_;                  ///< the helper's, while others look after the rings
   std::thread helper_;
 };
 
