@@ -56,6 +56,9 @@ class attention {
     }
   }
 
+  /// The helper, whatever the word says. One system call.
+  void wake_helper() noexcept { wake_all_of(static_cast<std::uint32_t>(sleeper::helper)); }
+
   /// To be called after the news is there. Wakes who is expected to sleep, if anybody is.
   void wake() noexcept {
     if (word_.load() == 0) return;

@@ -138,6 +138,7 @@ class endpoint {
   void sleep(sleeper who, std::int64_t deadline = no_deadline) noexcept {
     slot_.bed.sleep(who, deadline);
   }
+  void wake_helper() noexcept { slot_.bed.wake_helper(); }
   /// As if a message had come: `has_news` is true until the next `receive`. Other processes say
   /// `exchange::wake`.
   void wake() noexcept { slot_.bed.nudge(); }

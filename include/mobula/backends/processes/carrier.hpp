@@ -175,8 +175,8 @@ class carrier {
 
   /// Leaves, and returns, entered again, when `until()` is true, which it then stays: it is asked
   /// whenever the waiter was woken by `completed`, or the deadline, which it may change, has come.
-  /// Meanwhile the thread leads, if nobody does. It runs the program's code (`run_outside`), and may
-  /// so come back here.
+  /// Meanwhile the thread leads, if nobody does. It runs the program's code (`run_outside`), and
+  /// may so come back here.
   template <class Until>
   void wait(waiter& one, const instant& deadline, Until until) {
     while (!until()) {
