@@ -46,8 +46,8 @@ function(mobula_test_area area)
   file(GLOB sources CONFIGURE_DEPENDS "${area}/*.cpp")
   file(GLOB shared CONFIGURE_DEPENDS "${area}/shared/*.cpp")
   file(GLOB programs CONFIGURE_DEPENDS "${area}/programs/*.cpp")
-  if(NOT TARGET mobula::processes)
-    list(FILTER sources EXCLUDE REGEX "/processes_[^/]*$")  # CMake has said which library is missing.
+  if(NOT test_processes)
+    list(FILTER sources EXCLUDE REGEX "/processes_[^/]*$")
     list(FILTER programs EXCLUDE REGEX "/processes_[^/]*$")
   endif()
 
