@@ -396,6 +396,7 @@ TEST_CASE("stop in the midst of a restart ends the new life after what is queued
   const future<void> stopped = one.stop();
   CHECK_THROWS_AS(get(one.call<&worker::work>(1)), actor_died_error);
   if (!traits().workers_end) CHECK_FALSE(stopped.ready());  // the old life's body still runs
+  let_arrive();  // or the body ends before its worker
   end.set();
   CHECK(get(queued).back() == 9);
   get(stopped);
@@ -416,6 +417,7 @@ TEST_CASE("an actor whose last handle goes during a restart runs what is queued,
     queued = many_calls(one, 10);
     kill(one, {.restart = true});
   }
+  let_arrive();  // or the body ends before its worker
   end.set();
   CHECK(get(queued).back() == 9);
   book.gone.wait_for(2);

@@ -187,7 +187,7 @@ namespace detail {
 
 /// Shared with workers that are forked later, since it is mapped before `main`.
 inline std::atomic<std::int64_t>* shared_words() {
-  static constexpr std::size_t words = 1 << 16;
+  static constexpr std::size_t words = 1 << 18;
   static std::atomic<std::int64_t>* const first = [] {
     void* const memory = ::mmap(nullptr, words * sizeof(std::atomic<std::int64_t>),
                                 PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -201,7 +201,7 @@ inline std::atomic<std::int64_t>* const mapped_before_main = shared_words();
 inline std::uint32_t next_word(std::uint32_t count = 1) {
   static std::atomic<std::uint32_t> used{0};
   const std::uint32_t word = used.fetch_add(count);
-  if (word + count > (1u << 16)) throw std::length_error("the test uses more than 65 536 tallies");
+  if (word + count > (1u << 18)) throw std::length_error("the test uses more than 262 144 tallies");
   return word;
 }
 
@@ -352,7 +352,7 @@ class census {
   column gone;
 
  private:
-  static constexpr std::uint32_t houses_max = 1'500;
+  static constexpr std::uint32_t houses_max = 200;
   explicit census(std::uint32_t first) : made(first, 0), gone(first, 1) {}
 };
 
