@@ -7,6 +7,11 @@
 #include "mobula/backends/loopback.hpp"
 #ifdef MOBULA_WITH_PROCESSES
 #include "mobula/backends/processes.hpp"
+#else
+namespace mobula {
+/// There is no backend in this build that would execute the program for its workers.
+inline void worker_main(int&, char**) {}
+}  // namespace mobula
 #endif
 #ifdef MOBULA_WITH_SIMULATION
 #include "mobula/backends/simulation.hpp"

@@ -23,9 +23,7 @@
 #include <iostream>
 #include <string>
 
-#ifdef MOBULA_WITH_PROCESSES
-#include "mobula/backends/processes.hpp"
-#endif
+#include "mobula/backends.hpp"
 #include "support/skip.hpp"
 
 namespace support {
@@ -117,11 +115,9 @@ int write_ctest_script(Catch::Session& session, int argc, char** argv) {
 }  // namespace
 }  // namespace support
 
+// Cases make runtimes when there are threads: hence the first statement.
 int main(int argc, char** argv) {
-#ifdef MOBULA_WITH_PROCESSES
-  // Cases make runtimes when there are threads.
   mobula::worker_main(argc, argv);
-#endif
   Catch::Session session;
   if (argc > 1 && std::string(argv[1]) == "--ctest-script") {
     return support::write_ctest_script(session, argc, argv);
