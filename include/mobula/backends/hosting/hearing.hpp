@@ -25,7 +25,7 @@ inline void program_process::heard(party from, engine::message&& one) {
           const auto answer = asked->second;
           creations_.erase(asked);
           answer->what = std::move(what);
-          later([this, answer] { finish(answer->arrived); });
+          later([answer] { finish(answer->arrived); });
         } else if constexpr (std::is_same_v<Message, engine::object_pinned>) {
           const auto asked = pins_.find(what.object);
           if (asked == pins_.end()) return;
