@@ -295,58 +295,58 @@ class tally {
   std::uint32_t word_;
 };
 
-/// Objects of bodies: how many were made, and how many are gone, be it destroyed or with the process
-/// that they were in, which runs no destructor where it is killed.
+/// Objects of bodies: how many were made, and how many are gone, destroyed or with the process
+/// that they were in, which runs no destructor where it is killed. Counted by process, one
+/// word at a time, so that a process may be killed in the midst of it.
 class census {
  public:
   class column {
    public:
-    explicit column(std::uint32_t first, std::uint32_t of_the_gone)
-        : first_(first), gone_(of_the_gone) {}
-    void add() const {
-      word(gone_).fetch_add(1);
-      house().fetch_add(gone_ != 0 ? -1 : 1);
-    }
+    column(std::uint32_t first, std::uint32_t which) : first_(first), which_(which) {}
+    void add() const { house()[1 + which_].fetch_add(1); }
+    /// For the driver.
     std::int64_t value() const {
-      if (gone_ == 0) return word(0).load();
-      std::int64_t lost = word(2).load();
+      std::int64_t sum = 0;
       for (std::uint32_t i = 0; i < houses_max; ++i) {
-        std::atomic<std::int64_t>& pid = word(3 + 2 * i);
-        const std::int64_t whose = pid.load();
-        if (whose == 0 || ::kill(static_cast<pid_t>(whose), 0) == 0) continue;
-        const std::int64_t living = word(4 + 2 * i).exchange(0);
-        word(2).fetch_add(living);
-        lost += living;
-        pid.store(0);
+        std::atomic<std::int64_t>* const one = words() + 2 + 3 * i;
+        const std::int64_t pid = one[0].load();
+        if (pid == 0) continue;
+        if (::kill(static_cast<pid_t>(pid), 0) != 0) {
+          const std::int64_t all = one[1].exchange(0);
+          words()[0].fetch_add(all);
+          words()[1].fetch_add(all);
+          one[2].store(0);
+          one[0].store(0);
+        } else {
+          sum += one[1 + which_].load();
+        }
       }
-      return word(1).load() + lost;
+      return words()[which_].load() + sum;
     }
     void wait_for(std::int64_t at_least) const {
       wait_until([this, at_least] { return value() >= at_least; }, "a census");
     }
 
    private:
-    std::atomic<std::int64_t>& word(std::uint32_t i) const {
-      return detail::shared_words()[first_ + i];
-    }
-    /// How many live in the calling process.
-    std::atomic<std::int64_t>& house() const {
+    std::atomic<std::int64_t>* words() const { return detail::shared_words() + first_; }
+    /// The calling process's: its number, how many were made in it, and how many destroyed.
+    std::atomic<std::int64_t>* house() const {
       const std::int64_t mine = ::getpid();
       for (std::uint32_t i = 0; i < houses_max; ++i) {
-        if (word(3 + 2 * i).load() == mine) return word(4 + 2 * i);
+        if (words()[2 + 3 * i].load() == mine) return words() + 2 + 3 * i;
       }
       for (std::uint32_t i = 0; i < houses_max; ++i) {
         std::int64_t nobody = 0;
-        if (word(3 + 2 * i).compare_exchange_strong(nobody, mine)) return word(4 + 2 * i);
+        if (words()[2 + 3 * i].compare_exchange_strong(nobody, mine)) return words() + 2 + 3 * i;
       }
       throw std::length_error("the test's objects are in more processes than it has room for");
     }
 
     std::uint32_t first_;
-    std::uint32_t gone_;
+    std::uint32_t which_;
   };
 
-  census() : census(detail::next_word(3 + 2 * houses_max)) {}
+  census() : census(detail::next_word(2 + 3 * houses_max)) {}
 
   column made;
   column gone;
