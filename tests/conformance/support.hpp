@@ -87,6 +87,8 @@ inline constexpr lack lacks[] = {
      "a worker has a copy of its own, and does not know who else has"},
     {"processes", "deaf-bodies", "a deaf body is ended with its worker after the grace"},
     {"processes", "executors", "the executor lends threads to the backend threads alone"},
+    {"processes", "takes-cpus-late",
+     "an actor keeps its CPUs from when it is placed, so nobody is held back for whom it keeps out"},
     {"processes", "checks-at-once",
      "results are read, and actors made, when nobody calls: the reason is all that is left"},
     {"processes", "stack-limit",

@@ -42,6 +42,8 @@ class pool {
 
   /// A body is not started on top of another with less stack than this.
   static constexpr std::size_t stack_bytes_min = 512 * 1024;
+  /// More than the frames between a wait and its look at the stack take.
+  static constexpr std::size_t look_bytes_max = 64 * 1024;
 
   void set_executor(std::unique_ptr<executor> lender) { crew_.set_executor(std::move(lender)); }
 
@@ -383,7 +385,8 @@ class pool {
       self.fired.store(true, std::memory_order_release);  // the sleeper may be gone from here on
       bed->unpark();
     };
-    const bool full = body != nullptr && me.stack_left() < stack_bytes_min;
+    // Where `help_ready` looked lies deeper: what was too little there is a little more here.
+    const bool full = body != nullptr && me.stack_left() < stack_bytes_min + look_bytes_max;
     const std::uint64_t before = me.blocked_since.load(std::memory_order_relaxed);
     if (body != nullptr) crew_.body_blocks(me, full);
     if (!one.add_waiter(mine.node)) {
