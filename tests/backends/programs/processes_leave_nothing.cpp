@@ -1,7 +1,7 @@
 // However a driver on processes ends, and whichever process of it is killed, nothing is left of it:
 // no process, be it a daemon that a task has started, no shared memory and no file.
 //
-//   $ ./processes_leave_nothing 20
+//   $ ./processes_leave_nothing 5
 //   the end of main: nothing is left
 //   an exception out of main: nothing is left
 //   std::exit in main: nothing is left
@@ -94,6 +94,8 @@ struct keeper {
 };
 
 int drive(way how, bool spills) {
+  // Workers have what the driver has open, but their standard output is a pipe to the driver.
+  const int to_tester = ::dup(STDOUT_FILENO);
   mobula::runtime_options options;
   options.backend = "processes";
   options.cpus = 2;
@@ -108,7 +110,7 @@ int drive(way how, bool spills) {
     stored.push_back(mobula::put(std::vector<int>(1 << 19, i)));
   }
   static_cast<void>(get(async([](const std::vector<int>& all) { return all[0]; }, stored[0])));
-  const future<int> working = async<work_on>({.max_retries = 0}, STDOUT_FILENO);
+  const future<int> working = async<work_on>({.max_retries = 0}, to_tester);
 
   char go = 0;
   if (::read(STDIN_FILENO, &go, 1) != 1) return 1;  // a signal comes first, or it is time to go
