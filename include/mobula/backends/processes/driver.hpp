@@ -217,6 +217,9 @@ class driver_host final : public process_host {
     if (one.what == kind::started) memory_->work_begins();
     if (one.what == kind::exited) streams_.name_stays(party{one.number});
     node_->heard_of(one);
+    if (one.what == kind::started && state_->ending) {  // it may have begun bodies all the same
+      carrier_->send_control(party{one.number}, control_message(control::end, 0));
+    }
   }
   void wake_watch() {
     const std::uint64_t one = 1;

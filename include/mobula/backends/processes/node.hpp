@@ -289,7 +289,6 @@ inline void node::heard_of(const process::worker_report& what) {
   switch (what.what) {
     case kind::started:
       pids_[worker] = what.pid;
-      if (program_.ending) workers_->end_worker(what.number);  // it comes too late
       meet(worker);
       if (what.error != 0 || !on_streams(what)) tell_lost_streams(what);
       return;
