@@ -144,7 +144,6 @@ class carrier {
     for (local_party* const one : parties_) one->cut(dead);
     if (on_buried) on_buried(dead);
   }
-  [[nodiscard]] bool is_dead(party who) const { return dead_.contains(who); }
   /// All that was sent is in the rings, where its reader finds it even if this process dies now.
   [[nodiscard]] bool all_arrived() const noexcept {
     return to_local_.empty() && !ends_.has_output();

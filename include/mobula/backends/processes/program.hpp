@@ -60,7 +60,7 @@ struct running_body {
 };
 
 /// Members are for whoever has entered, but those that say otherwise. A worker calls `work` on its
-/// main thread, and never comes back from it.
+/// main thread, and comes back from it when the runtime ends.
 class program final : public local_party, public hosting::program_process {
  public:
   program(carrier& in, party self, hosting::program_state& state, pid_t node_process)
