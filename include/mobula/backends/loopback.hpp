@@ -3,6 +3,9 @@
 /// The `loopback` backend: as `threads`, but every value goes through bytes and back, as it would
 /// between processes.
 
+#include "mobula/core/separate.hpp"
+
+#if MOBULA_DEFINES
 #include <memory>
 
 #include "mobula/backends/threads/host.hpp"
@@ -18,3 +21,4 @@ inline backend_factory loopback_factory{"loopback", make_loopback};
 inline const backend_registrar loopback_registrar{loopback_factory};
 
 }  // namespace mobula::detail
+#endif

@@ -3,6 +3,9 @@
 /// The `simulation` backend: the program's processes in virtual time, on one thread, decided by one
 /// seed.
 
+#include "mobula/core/separate.hpp"
+
+#if MOBULA_DEFINES
 #include <memory>
 
 #include "mobula/backends/simulation/host.hpp"
@@ -18,3 +21,4 @@ inline backend_factory simulation_factory{"simulation", make_simulation};
 inline const backend_registrar simulation_registrar{simulation_factory};
 
 }  // namespace mobula::detail
+#endif

@@ -3,6 +3,9 @@
 /// The `threads` backend: tasks and actors on a pool of threads of this process, values shared
 /// without a copy.
 
+#include "mobula/core/separate.hpp"
+
+#if MOBULA_DEFINES
 #include <memory>
 
 #include "mobula/backends/threads/host.hpp"
@@ -16,3 +19,4 @@ inline backend_factory threads_factory{"threads", make_threads};
 inline const backend_registrar threads_registrar{threads_factory};
 
 }  // namespace mobula::detail
+#endif

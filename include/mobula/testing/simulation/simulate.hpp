@@ -19,6 +19,7 @@
 #include "mobula/core/config.hpp"
 #include "mobula/core/errors.hpp"
 #include "mobula/core/options.hpp"
+#include "mobula/core/separate.hpp"
 #include "mobula/testing/simulation/kit.hpp"
 #include "mobula/testing/simulation/look.hpp"
 
@@ -135,8 +136,12 @@ inline std::string who_waits(simulation::simulation_host& host) {
 }
 
 /// One run. `look` is called when the simulation is there and nothing has happened in it.
-inline simulated_run run_program(runtime_options options, const std::function<void()>& program,
-                                 const std::function<void(run_state&)>& look = {}) {
+MOBULA_DECL simulated_run run_program(runtime_options options, const std::function<void()>& program,
+                                      const std::function<void(run_state&)>& look = {});
+
+#if MOBULA_DEFINES
+MOBULA_DECL simulated_run run_program(runtime_options options, const std::function<void()>& program,
+                                      const std::function<void(run_state&)>& look) {
   options = resolve(std::move(options));
   options.backend = "simulation";
   // So that a program that never ends is an error, also where faults by the seed never end either.
@@ -200,6 +205,7 @@ inline simulated_run run_program(runtime_options options, const std::function<vo
   if (thrown) std::rethrow_exception(thrown);
   return made;
 }
+#endif
 
 }  // namespace detail_of_kit
 

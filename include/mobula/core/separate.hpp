@@ -1,0 +1,30 @@
+#pragma once
+
+/// Where the heavy parts of Mobula are compiled.
+///
+/// By default everything is inline, and a program that has all backends compiles them in each
+/// source that includes <mobula/backends.hpp>. With MOBULA_SEPARATE_COMPILATION defined in all its
+/// sources that header only declares them, and one source includes <mobula/source.hpp>, or the
+/// program is linked with CMake's `mobula::compiled`, which is that source.
+
+#if defined(MOBULA_SEPARATE_COMPILATION)
+/// Before a function that is defined in <mobula/source.hpp> then.
+#define MOBULA_DECL
+#else
+#define MOBULA_DECL inline
+#endif
+
+/// Whether this source sees the definitions of such functions.
+#if !defined(MOBULA_SEPARATE_COMPILATION) || defined(MOBULA_SOURCE)
+#define MOBULA_DEFINES 1
+#else
+#define MOBULA_DEFINES 0
+#endif
+
+#if !MOBULA_DEFINES
+namespace mobula::detail {
+/// A program that calls it is linked with what <mobula/source.hpp> defines: its backends are there.
+bool has_compiled_backends();
+inline const bool compiled_backends = has_compiled_backends();
+}  // namespace mobula::detail
+#endif
