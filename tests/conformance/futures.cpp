@@ -410,6 +410,19 @@ TEST_CASE("split with the wrong number fails all with both numbers", "[futures][
   CHECK_THROWS_AS(get(mobula::split(put(std::vector{1, 2}), 0 + 1)[0]), mobula::task_error);
 }
 
+TEST_CASE("a part that is cancelled leaves the others, and has one producer",
+          "[futures][clause-11][clause-15]") {
+  test_runtime runtime;
+  mobula::promise<std::tuple<int, int>> whole;
+  auto [lost, kept] = mobula::split(whole.get_future());
+  mobula::cancel(lost);
+  CHECK_THROWS_AS(get(lost), mobula::cancelled_error);
+  whole.set_value({1, 2});
+  CHECK(get(kept) == 2);
+  wait_until([&] { return !lost.state()->is_producing(); }, "split to be done with the part");
+  CHECK(lost.state()->handles() == 1);
+}
+
 // --- Handles -------------------------------------------------------------------------------------
 
 TEST_CASE("an empty future is a logic_error wherever it is used", "[futures][clause-16]") {

@@ -42,8 +42,10 @@ inline bool takes_arguments(detail::task& one) noexcept {
   return (bits.fetch_and(static_cast<std::uint16_t>(~claimed_by_submit)) & claimed_by_submit) != 0;
 }
 /// Whether the caller is the one who ends the record's producer: an outcome may come while the
-/// runtime's end gives the record another. Any thread.
+/// runtime's end gives the record another. The producer of what is neither a task nor a promise is
+/// whoever made it: `split` of its parts, say. Any thread.
 inline bool takes_producer(detail::record& one) noexcept {
+  if (one.kind != detail::task_record && one.kind != detail::promise_record) return false;
   if (!one.is_producing()) return false;
   const std::atomic_ref<std::uint16_t> bits(one.spare);
   return (bits.fetch_or(producer_ended) & producer_ended) == 0;
