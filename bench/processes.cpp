@@ -204,7 +204,7 @@ void print_idle() {
   std::printf("\n| idle | | goal | |\n| --- | ---: | ---: | --- |\n");
   std::printf("| wake-ups a second, of driver, zygote and %zu workers | %.2f | 0 | %s |\n",
               family.size() - 2, awake, awake == 0 ? "ok" : "**MISS**");
-  std::printf("| private memory of a worker that has run 1 000 calls | %ld kB | ≤ 3000 kB | %s |\n",
+  std::printf("| private memory of a worker after 1 000 calls | %ld kB | ≤ 3000 kB | %s |\n",
               kilobytes, kilobytes <= 3000 ? "ok" : "**MISS**");
   std::printf("| private memory of the zygote | %ld kB | | |\n", private_kilobytes(zygote));
 }

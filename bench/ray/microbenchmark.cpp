@@ -1,5 +1,5 @@
-// Ray's own microbenchmark (`ray microbenchmark`, python/ray/_private/ray_perf.py), line by line and
-// by its names, on Mobula.
+// Ray's own microbenchmark (`ray microbenchmark`, python/ray/_private/ray_perf.py), line by line
+// and by its names, on Mobula.
 //
 //   $ bench_ray                              on the backend processes
 //   $ bench_ray --mobula-backend=threads
@@ -24,6 +24,8 @@
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include <sys/mman.h>
 
 #include "mobula/backends.hpp"
 #include "mobula/mobula.hpp"
@@ -51,9 +53,10 @@ std::vector<future<std::string>> small_values(int count) {
 }
 /// What came of as many calls; wrong results have no time.
 void check(const std::vector<std::string>& all, std::size_t count) {
-  const bool right = all.size() == count && std::all_of(all.begin(), all.end(), [](const auto& one) {
-    return one == "ok";
-  });
+  const bool right = all.size() == count &&
+                     std::all_of(all.begin(), all.end(), [](const auto& one) {
+                       return one == "ok";
+                     });
   if (right) return;
   std::fputs("bench: wrong result\n", stderr);
   std::abort();
@@ -101,12 +104,16 @@ void work(const small_actors& actors, int count) {
   check(get(std::move(results)), static_cast<std::size_t>(count));
 }
 
-/// As numpy's `zeros`: of pages that nobody has touched.
+/// As numpy's `zeros`: of pages that nobody has touched, and that may be huge.
 array<std::int64_t> zeros(std::size_t count) {
-  void* const memory = std::calloc(count, sizeof(std::int64_t));
-  if (memory == nullptr) throw std::bad_alloc();
-  return array<std::int64_t>(std::shared_ptr<const void>(memory, std::free),
-                             static_cast<const std::int64_t*>(memory), count);
+  const std::size_t bytes = count * sizeof(std::int64_t);
+  void* const memory =
+      ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) throw std::bad_alloc();
+  ::madvise(memory, bytes, MADV_HUGEPAGE);
+  return array<std::int64_t>(
+      std::shared_ptr<const void>(memory, [bytes](void* one) { ::munmap(one, bytes); }),
+      static_cast<const std::int64_t*>(memory), count);
 }
 constexpr std::size_t mebi = std::size_t{1} << 20;
 
