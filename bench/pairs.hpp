@@ -48,6 +48,8 @@ struct row {
   std::string name;
   std::vector<contender> contenders;
   std::vector<goal> goals{};
+  /// Where a round is long.
+  std::size_t rounds_max = static_cast<std::size_t>(-1);
 };
 
 /// Nothing is left running of the round before when the next one begins.
@@ -92,7 +94,7 @@ class table {
       std::puts("| --- | --- | ---: | ---: | ---: | ---: | --- |");
     }
     for (const row& one : rows_) {
-      if (one.name.find(filter) != std::string::npos) print(one, measure(one, rounds));
+      if (one.name.find(filter) != std::string::npos) print(one, measure(one, std::min(rounds, one.rounds_max)));
     }
     return 0;
   }

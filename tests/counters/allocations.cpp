@@ -11,6 +11,7 @@ namespace {
 
 std::atomic<std::size_t> count{0};
 std::atomic<std::size_t> bytes{0};
+std::atomic<std::size_t> asked{0};
 
 /// The block with malloc's own word before it.
 std::size_t whole(void* block) noexcept { return malloc_usable_size(block) + sizeof(std::size_t); }
@@ -18,7 +19,9 @@ std::size_t whole(void* block) noexcept { return malloc_usable_size(block) + siz
 void* counted(void* block) {
   if (block == nullptr) throw std::bad_alloc();
   count.fetch_add(1, std::memory_order_relaxed);
-  bytes.fetch_add(whole(block), std::memory_order_relaxed);
+  const std::size_t size = whole(block);
+  bytes.fetch_add(size, std::memory_order_relaxed);
+  asked.fetch_add(size, std::memory_order_relaxed);
   return block;
 }
 void uncounted(void* block) noexcept {
@@ -31,7 +34,7 @@ void uncounted(void* block) noexcept {
 
 namespace support {
 
-allocations allocations_now() noexcept { return {count.load(), bytes.load()}; }
+allocations allocations_now() noexcept { return {count.load(), bytes.load(), asked.load()}; }
 
 }  // namespace support
 

@@ -19,7 +19,11 @@ class body_task final : public detail::task {
 
   /// It is over.
   void end() {
-    settle_failure(detail::failure_ptr::make(cancelled_error("a body's own record has no value")));
+    // One for all, since making one throws an exception; and for ever, since other threads may
+    // still run bodies when one of them ends the process.
+    static const detail::failure_ptr& no_value = *new detail::failure_ptr(
+        detail::failure_ptr::make(cancelled_error("a body's own record has no value")));
+    settle_failure(no_value);
     end_producing();
     unpin();  // no queue has it
     drop_handle();
