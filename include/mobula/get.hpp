@@ -16,6 +16,7 @@
 
 #include "mobula/backend/frame.hpp"
 #include "mobula/core/duration.hpp"
+#include "mobula/detail/fetch.hpp"
 #include "mobula/detail/gate.hpp"
 #include "mobula/detail/value_record.hpp"
 #include "mobula/future.hpp"
@@ -44,7 +45,11 @@ using value_or_monostate = std::conditional_t<std::is_void_v<T>, std::monostate,
 inline void await_value(record& one, mobula::duration timeout) {
   backend& host = require_backend("get", one.epoch());
   throw_if_asked_to_stop();
-  if (!one.settled() && !host.await(one, deadline_of(host, timeout))) {
+  const auto wait = [&](clock::time_point deadline) {
+    return (one.settled() || host.await(one, deadline)) &&
+           (!one.is_elsewhere() || fetch(host, one, deadline));
+  };
+  if ((!one.settled() || one.is_elsewhere()) && !wait(deadline_of(host, timeout))) {
     throw timeout_error("get: the value was not ready within " + to_string(timeout));
   }
   if (failure* why = one.failed()) why->raise();
@@ -54,26 +59,35 @@ inline void await_value(record& one, mobula::duration timeout) {
 inline void await_values(std::span<record* const> all, mobula::duration timeout) {
   std::size_t pending = 0;
   record* last_pending = nullptr;
+  bool any_elsewhere = false;
   for (record* one : all) {
     require_backend("get", one->epoch());
     if (failure* why = one->failed()) why->raise();
+    any_elsewhere = any_elsewhere || one->is_elsewhere();
     if (one->settled()) continue;
     ++pending;
     last_pending = one;
   }
-  bool in_time = true;
-  if (pending == 1) {  // nothing else can fail meanwhile, so this one may be run here
+  if (pending != 0 || any_elsewhere) {
     backend& host = require_backend("get");
-    in_time = host.await(*last_pending, deadline_of(host, timeout));
-  } else if (pending != 0) {
-    backend& host = require_backend("get");
-    gate all_settled(host, all.front()->epoch(), all.size(), all.size(), true);
-    for (record* one : all) all_settled.add(*one);
-    in_time = all_settled.await(deadline_of(host, timeout));
-  }
-  if (!in_time) {
-    throw timeout_error("get: not all of " + std::to_string(all.size()) +
-                        " values were ready within " + to_string(timeout));
+    const clock::time_point deadline = deadline_of(host, timeout);
+    bool in_time = true;
+    if (pending == 1) {  // nothing else can fail meanwhile, so this one may be run here
+      in_time = host.await(*last_pending, deadline);
+    } else if (pending != 0) {
+      gate all_settled(host, all.front()->epoch(), all.size(), all.size(), true);
+      for (record* one : all) all_settled.add(*one);
+      in_time = all_settled.await(deadline);
+    }
+    for (record* one : all) {
+      if (!in_time) break;
+      if (failure* why = one->failed()) why->raise();
+      in_time = fetch(host, *one, deadline);
+    }
+    if (!in_time) {
+      throw timeout_error("get: not all of " + std::to_string(all.size()) +
+                          " values were ready within " + to_string(timeout));
+    }
   }
   for (record* one : all) {
     if (failure* why = one->failed()) why->raise();

@@ -15,6 +15,7 @@
 #include "mobula/backend/backend.hpp"
 #include "mobula/backend/task.hpp"
 #include "mobula/core/body_failure.hpp"
+#include "mobula/detail/fetch.hpp"
 #include "mobula/detail/value_record.hpp"
 #include "mobula/future.hpp"
 
@@ -42,10 +43,34 @@ struct splitter {
   record_ptr whole;
   std::vector<record_ptr> parts;
   Fill fill;
+  record_ptr here = {};  ///< settled when the whole, which was elsewhere, has been brought here
+  failure_ptr lost = {};  ///< why it can't be
+
+  /// False: the whole is here, or never will be.
+  bool fetches() noexcept {
+    try {
+      while (!lost && whole->is_elsewhere()) {
+        if (here && here->failed() != nullptr) {
+          lost = failure_ptr::share(here->failed());
+        } else {
+          here = start_fetch(require_backend("split", whole->epoch()), *whole);
+          if (here->add_waiter(link)) return true;
+        }
+      }
+    } catch (...) {
+      lost = failure_of_split(*whole);
+    }
+    return false;
+  }
 
   static void fired(waiter& link) noexcept {
     std::unique_ptr<splitter> self(&reinterpret_cast<splitter&>(link));
+    if (self->fetches()) {
+      static_cast<void>(self.release());  // whoever has brought the whole comes here again
+      return;
+    }
     failure_ptr why = failure_ptr::share(self->whole->failed());
+    if (self->lost) why = self->lost;
     std::size_t made = 0;
     if (!why) {
       try {

@@ -150,6 +150,39 @@ TEST_CASE("a store of 64 MiB holds 200 objects of 1 MiB", "[processes][clause-37
   }
 }
 
+TEST_CASE("a program has futures of more than the store holds, and reads each when it wants it",
+          "[processes][clause-37]") {
+  mobula::runtime runtime(small_store());
+  std::vector<future<array<int>>> arrays;
+  std::vector<future<std::vector<int>>> vectors;
+  for (int i = 0; i < 30; ++i) {
+    arrays.push_back(async<number_array>(4 * mebibyte, i));
+    vectors.push_back(async<numbers>(2 * mebibyte, i));
+  }
+  CHECK(mobula::wait(arrays, {.count = 30}).pending.empty());
+  CHECK(mobula::wait(vectors, {.count = 30}).pending.empty());
+  for (int i = 0; i < 30; ++i) {
+    CHECK(arrays[i].ready());
+    CHECK(are_numbers(get(std::move(arrays[i]), 0s), 4 * mebibyte, i));
+  }
+  const std::vector<std::vector<int>> all = get(vectors);
+  for (int i = 0; i < 30; ++i) CHECK(are_numbers(all[i], 2 * mebibyte, i));
+  CHECK(&get(vectors[7]) == &get(vectors[7]));
+}
+
+TEST_CASE("the parts of a large result are read by who wants them", "[processes][clause-11]") {
+  mobula::runtime runtime(small_store());
+  const auto large = [] {
+    return std::vector{numbers(mebibyte, 1), numbers(mebibyte, 2), numbers(mebibyte, 3)};
+  };
+  const auto parts = mobula::split(async(large), 3);
+  CHECK(get(async<check_vector>(parts[1], mebibyte, 2)));
+  auto whole = async(large);
+  CHECK(mobula::wait({whole}).ready.size() == 1);
+  const auto late = mobula::split(std::move(whole), 3);
+  for (int i = 0; i < 3; ++i) CHECK(are_numbers(get(late[i]), mebibyte, i + 1));
+}
+
 TEST_CASE("an object that is larger than the store is refused by name",
           "[processes][clause-37]") {
   mobula::runtime runtime{small_store()};

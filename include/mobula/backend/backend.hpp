@@ -54,6 +54,14 @@ class backend {
   /// `std::logic_error`. Gives back the body's CPUs while it blocks. A deadline in the past asks
   /// only what is so now.
   virtual bool await(record& one, clock::time_point deadline) = 0;
+  /// Has the value of a record that `is_elsewhere` brought here. `here` is pending, without a
+  /// value, and the backend takes over its producer's part: settles it when the record is not
+  /// elsewhere any more, or else fails it when the runtime ends. Throws, and takes nothing.
+  virtual void fetch(record& one, record_ptr here) {
+    static_cast<void>(one);
+    here->settle_value();
+    here->end_producing();
+  }
   /// Somebody asked whether the record is ready, and does not mean to wait: it should become so
   /// without help.
   virtual void polled(record& one) noexcept = 0;

@@ -5,12 +5,11 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <exception>
 #include <new>
 #include <typeinfo>
 #include <utility>
 
-#include "mobula/core/errors.hpp"
+#include "mobula/core/failure.hpp"
 #include "mobula/core/record_memory.hpp"
 
 namespace mobula {
@@ -30,73 +29,6 @@ inline void relax() noexcept {
   asm volatile("yield");
 #endif
 }
-
-/// Why an object has no value. Shared by the object and by all that depend on it; never changes.
-class failure {
- public:
-  /// `cause` holds an `error`.
-  explicit failure(std::exception_ptr cause) : keeper_(std::move(cause)) {
-    try {
-      std::rethrow_exception(keeper_);
-    } catch (const error& one) {
-      cause_ = &one;  // lives as long as `keeper_`
-    }
-  }
-
-  void add_reference() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
-  void drop_reference() noexcept {
-    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
-  }
-
-  const error& cause() const noexcept { return *cause_; }
-  /// Throws a copy of the cause with the cause's own class, so that no two threads share one
-  /// exception object.
-  [[noreturn]] void raise() const {
-    cause_->raise();
-    __builtin_unreachable();  // a virtual call's attribute is lost on g++
-  }
-
- private:
-  std::atomic<std::uint32_t> references_{1};
-  std::exception_ptr keeper_;
-  const error* cause_ = nullptr;
-};
-
-/// An owning pointer to a failure.
-class failure_ptr {
- public:
-  failure_ptr() = default;
-  /// Takes over the caller's reference.
-  explicit failure_ptr(failure* adopted) noexcept : pointer_(adopted) {}
-  failure_ptr(const failure_ptr& other) noexcept : pointer_(other.pointer_) {
-    if (pointer_) pointer_->add_reference();
-  }
-  failure_ptr(failure_ptr&& other) noexcept : pointer_(std::exchange(other.pointer_, nullptr)) {}
-  failure_ptr& operator=(failure_ptr other) noexcept {
-    std::swap(pointer_, other.pointer_);
-    return *this;
-  }
-  ~failure_ptr() {
-    if (pointer_) pointer_->drop_reference();
-  }
-  /// Shares it.
-  static failure_ptr share(failure* one) noexcept {
-    if (one != nullptr) one->add_reference();
-    return failure_ptr{one};
-  }
-  template <class Error>
-  static failure_ptr make(Error cause) {
-    return failure_ptr{new failure(std::make_exception_ptr(std::move(cause)))};
-  }
-
-  explicit operator bool() const noexcept { return pointer_ != nullptr; }
-  failure* operator->() const noexcept { return pointer_; }
-  failure& operator*() const noexcept { return *pointer_; }
-  failure* release() noexcept { return std::exchange(pointer_, nullptr); }
-
- private:
-  failure* pointer_ = nullptr;
-};
 
 /// Somebody who is told once that a record is settled. Lives with whoever waits; never copied while
 /// it is linked.
@@ -133,7 +65,7 @@ struct record_type {
 
 /// Invariants:
 ///  - `outcome_` goes from pending to settled once. Pending it is a list of waiters; settled it is
-///  a value or a failure.
+///  a value, a failure, or a value elsewhere, which becomes one of the others when it is fetched.
 ///  - The value is alive from before "settled with a value" until no handle and no producer is
 ///  left.
 ///  - Memory is freed when the last pin goes; the value (or its absence) holds one pin.
@@ -270,6 +202,10 @@ class record {
     const std::uintptr_t word = outcome_.load(std::memory_order_acquire);
     return (word & 3) == 3 ? to_failure(word) : nullptr;
   }
+  /// It has a value, which is not in this process: `backend::fetch` brings it.
+  [[nodiscard]] bool is_elsewhere() const noexcept {
+    return outcome_.load(std::memory_order_acquire) == elsewhere_word;
+  }
   [[nodiscard]] void* value() noexcept {
     return reinterpret_cast<std::byte*>(this) + type_->value_offset;
   }
@@ -284,6 +220,24 @@ class record {
   bool settle_failure(failure_ptr why) noexcept {
     failure* raw = why.release();
     if (settle(reinterpret_cast<std::uintptr_t>(raw) | 3)) return true;
+    raw->drop_reference();
+    return false;
+  }
+
+  /// There is a value elsewhere. False where the outcome was decided before.
+  bool settle_elsewhere() noexcept { return settle(elsewhere_word); }
+  /// The value that was elsewhere has been constructed in place. False where it is not elsewhere
+  /// any more: the caller destroys what it constructed.
+  bool bring_value() noexcept {
+    std::uintptr_t expected = elsewhere_word;
+    return outcome_.compare_exchange_strong(expected, value_word, std::memory_order_acq_rel);
+  }
+  /// It can't be brought any more.
+  bool bring_failure(failure_ptr why) noexcept {
+    std::uintptr_t expected = elsewhere_word;
+    failure* const raw = why.release();
+    const std::uintptr_t word = reinterpret_cast<std::uintptr_t>(raw) | 3;
+    if (outcome_.compare_exchange_strong(expected, word, std::memory_order_acq_rel)) return true;
     raw->drop_reference();
     return false;
   }
@@ -363,6 +317,7 @@ class record {
   static constexpr std::uintptr_t done_bit = 1;
   static constexpr std::uintptr_t lock_bit = 2;  // only while pending
   static constexpr std::uintptr_t value_word = 1;
+  static constexpr std::uintptr_t elsewhere_word = 5;
 
   static failure* to_failure(std::uintptr_t word) noexcept {
     return reinterpret_cast<failure*>(word & ~std::uintptr_t{3});
@@ -418,7 +373,7 @@ class record {
     const std::uintptr_t word = outcome_.load(std::memory_order_acquire);
     if (word == value_word) {
       if (type_->destroy_value != nullptr) type_->destroy_value(*this);
-    } else if (word & done_bit) {
+    } else if ((word & 3) == 3) {
       to_failure(word)->drop_reference();
     }
     unpin();

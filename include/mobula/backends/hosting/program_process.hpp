@@ -103,6 +103,8 @@ class program_process : private engine::owner_host, private engine::executor_hos
 
   /// The record of a ready object that others can read now. For whoever has not entered.
   detail::record_ptr put(detail::record_ptr ready);
+  /// See `backend`. For whoever has not entered.
+  void fetch(detail::record& one, detail::record_ptr here);
   void open_promise(detail::record& one);
   /// See `backend`. For whoever has not entered.
   bool fulfil(detail::record& target, const detail::record_ptr& made,
@@ -247,6 +249,11 @@ class program_process : private engine::owner_host, private engine::executor_hos
     engine::object_place place{};     ///< when it is answered
     std::vector<pin_reader> waiting;  ///< told when it is answered
   };
+  /// A value in the store that somebody wants in its record here.
+  struct fetch_state {
+    std::vector<detail::record_ptr> waiting;  ///< settled when it is there, or has failed
+    bool reading = false;                     ///< else it was lost, and its outcome is waited for
+  };
   struct local_object;
   class kept_record;
   /// An argument of a constructor may fail long before the others are there: its record is settled
@@ -278,8 +285,10 @@ class program_process : private engine::owner_host, private engine::executor_hos
   void drop_refs(const engine::key_list& refs);
   void drop(engine::object_key key);
   void load(engine::object_key key);
+  void read(engine::object_key key);
+  void end_fetch(engine::object_key key);
   void lost(engine::object_key key, std::uint64_t asked);
-  void settle(detail::record& one, const engine::key_list& refs, const packed_bytes& bytes,
+  void settle(detail::record& one, const packed_bytes* bytes, const engine::key_list& refs,
               const std::shared_ptr<const error_fields>& why);
   void drop_early(detail::task& one);
   void load_bytes(detail::record& into, const packed_bytes& bytes, const engine::key_list& refs);
@@ -321,6 +330,7 @@ class program_process : private engine::owner_host, private engine::executor_hos
   std::string function_name(const detail::function_id& of) const override;
 
   std::unordered_map<engine::object_key, detail::record*> records_;
+  std::unordered_map<engine::object_key, fetch_state> fetches_;
   std::unordered_map<engine::object_key, std::weak_ptr<detail::promise_state>> promises_;
   std::unordered_set<engine::object_key> fulfilled_;  ///< own promises, from the first `fulfil` on
   std::map<engine::object_key, local_object*> local_objects_;

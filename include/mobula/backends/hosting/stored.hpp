@@ -71,7 +71,10 @@ inline void program_process::unpin(engine::object_key object) {
 /// The store has lost what was to be loaded. Its owner says what becomes of it; where that is known
 /// already it is loaded again.
 inline void program_process::lost(engine::object_key key, std::uint64_t asked) {
-  if (!records_.contains(key)) return;
+  if (const auto wanted = fetches_.find(key); wanted != fetches_.end()) {
+    wanted->second.reading = false;
+  }
+  if (!records_.contains(key)) return end_fetch(key);
   bool is_known = false;
   event([&] { is_known = owner_.unread(key, asked, now()); });
   if (is_known) load(key);
@@ -82,8 +85,10 @@ inline void program_process::lost(engine::object_key key, std::uint64_t asked) {
 inline void program_process::end_records(const detail::failure_ptr& why) {
   std::vector<std::pair<engine::object_key, detail::record*>> all;
   std::vector<detail::task*> infeasible;
+  std::unordered_map<engine::object_key, fetch_state> fetches;
   {
     const inside held(loop_);
+    fetches.swap(fetches_);
     drain_abandoned(program_);
     all.assign(records_.begin(), records_.end());
     infeasible.swap(infeasible_);
@@ -96,6 +101,12 @@ inline void program_process::end_records(const detail::failure_ptr& why) {
     const bool has_producer = takes_producer(*one);
     one->settle_failure(why);
     if (has_producer) one->end_producing();
+  }
+  for (const auto& [key, one] : fetches) {
+    for (const detail::record_ptr& here : one.waiting) {
+      here->settle_failure(why);
+      here->end_producing();
+    }
   }
   for (detail::task* const one : infeasible) {
     one->settle_failure(why);

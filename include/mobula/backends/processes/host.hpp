@@ -79,6 +79,10 @@ class process_host : public detail::backend {
     refuse_after_end();
     return one.settled();
   }
+  void fetch(detail::record& one, detail::record_ptr here) override {
+    refuse_after_end();
+    program_->fetch(one, std::move(here));
+  }
   void polled(detail::record&) noexcept override {
     const hosting::inside held(*program_);  // looks at what has come, if nobody else does
   }

@@ -22,6 +22,7 @@
 #include "mobula/backends/hosting/actors.hpp"
 #include "mobula/backends/hosting/bodies.hpp"
 #include "mobula/backends/hosting/hearing.hpp"
+#include "mobula/backends/hosting/loads.hpp"
 #include "mobula/backends/hosting/objects.hpp"
 #include "mobula/backends/hosting/program_process.hpp"
 #include "mobula/backends/hosting/promises.hpp"

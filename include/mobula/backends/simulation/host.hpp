@@ -126,6 +126,11 @@ class simulation_host final : public detail::backend, public process_maker {
     refuse_after_end();
     return one.settled();
   }
+  void fetch(detail::record& one, detail::record_ptr here) override {
+    const turn mine(*this);
+    refuse_after_end();
+    mine.process().fetch(one, std::move(here));
+  }
   void polled(detail::record&) noexcept override {
     try {
       const turn mine(*this);
