@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdio>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -20,12 +21,12 @@ namespace mobula::hosting {
 // --- Tasks and calls -----------------------------------------------------------------------------
 
 /// What the body may ask of itself goes before its arguments: `this_task::resources`.
-inline engine::payload with_resources(const detail::task& one, bool are_stored,
-                                      engine::payload arguments) {
-  output out;
-  const bool plain = one.is_plain() || one.actor != nullptr;
-  out.number(static_cast<std::uint8_t>((plain ? 1 : 0) | (are_stored ? 2 : 0)));
-  if (!plain) {
+class resources_label {
+ public:
+  explicit resources_label(const detail::task& one) {
+    if (one.is_plain() || one.actor != nullptr) return;
+    output out;
+    out.number(std::uint8_t{0});
     const resource_vector& asked = one.wishes->resources;
     out.number(asked.cpus().steps());
     out.number(asked.gpus().steps());
@@ -36,11 +37,22 @@ inline engine::payload with_resources(const detail::task& one, bool are_stored,
       out.write(name.data(), name.size());
       out.number(amount.steps());
     }
+    long_ = out.take().bytes;
   }
-  std::vector<std::byte> bytes = out.take().bytes;
-  bytes.insert(bytes.end(), arguments.bytes().begin(), arguments.bytes().end());
-  return engine::payload(std::move(bytes));
-}
+  [[nodiscard]] std::span<const std::byte> bytes() const noexcept {
+    return long_.empty() ? std::span<const std::byte>(&plain_, 1) : long_;
+  }
+  /// Where the arguments are in the last of the carried values instead.
+  [[nodiscard]] engine::payload without_arguments() const {
+    std::vector<std::byte> made(bytes().begin(), bytes().end());
+    made.front() |= std::byte{2};
+    return engine::payload(std::move(made));
+  }
+
+ private:
+  std::byte plain_{1};
+  std::vector<std::byte> long_;
+};
 /// What the reading end finds.
 struct sent_arguments {
   packed_bytes bytes;
@@ -86,7 +98,8 @@ inline message program_process::written_arguments(const detail::task& one) {
 /// which the engine keeps from when it has the call. For whoever has entered.
 struct program_process::prepared_call {
   prepared_call(program_process& by, detail::task& one, message&& arguments) : by_(by) {
-    packed made = by.pack_here(std::move(arguments));
+    const resources_label label(one);
+    packed made = by.pack_here(std::move(arguments), label.bytes());
     const bool is_large = made.size() > engine::inline_bytes_max && by.can_wait();
     what.function = by.program_.id_of(*one.function);
     what.refs = std::move(made.refs);
@@ -106,7 +119,7 @@ struct program_process::prepared_call {
       what.values.push_back({});
       what.values.back().object = stored_;
     }
-    what.arguments = with_resources(one, is_large, is_large ? engine::payload{} : made.take());
+    what.arguments = is_large ? label.without_arguments() : made.take();
     if (one.wishes) {
       what.name = one.wishes->name;
       what.filter = by.program_.filter_number(one.wishes->retry_on);
@@ -147,22 +160,31 @@ inline void program_process::submit(detail::task& one) {
   }
   detail::release_blocker(one);  // the last one comes back through `unblocked`
 }
+/// Tasks of one function that ask for the same share leases.
+inline std::uint64_t program_process::lease_class_of(const detail::task& one,
+                                                     detail::function_id function) {
+  const auto named = [&](const std::string& shape) {
+    return program_.lease_class("task " + std::to_string(function.module) + "." +
+                                std::to_string(function.index) + " " + shape);
+  };
+  if (!one.is_plain()) return named(to_string(one.wishes->resources));
+  std::uint64_t& known = program_.known(*one.function).plain_class;
+  if (known == 0) known = named("");
+  return known;
+}
 inline void program_process::submit_task(detail::task& one, message&& arguments) {
   engine::task_spec spec;
   prepared_call call(*this, one, std::move(arguments));
   spec.what = std::move(call.what);
-  std::string shape;
-  if (one.is_plain()) {
+  spec.home.key = lease_class_of(one, spec.what.function);
+  if (!owner_.knows_class(spec.home.key)) {
     spec.home.resources =
-        resource_vector::of_cpus(resource_amount::from_steps(resource_amount::steps_per_unit));
-  } else {
-    spec.home.resources = one.wishes->resources;
-    shape = to_string(one.wishes->resources);
+        one.is_plain()
+            ? resource_vector::of_cpus(resource_amount::from_steps(resource_amount::steps_per_unit))
+            : one.wishes->resources;
+    spec.home.what = detail::body_runner::subject(one);
+    spec.home.fail_if_infeasible = program_.options.infeasible == infeasible_policy::fail;
   }
-  spec.home.key = program_.lease_class("task " + std::to_string(spec.what.function.module) + "." +
-                                    std::to_string(spec.what.function.index) + " " + shape);
-  spec.home.what = detail::body_runner::subject(one);
-  spec.home.fail_if_infeasible = program_.options.infeasible == infeasible_policy::fail;
   spec.retries = one.wishes ? one.wishes->max_retries : 3;
   if (one.wishes) {
     for (std::size_t i = 0; i < one.wishes->after_count; ++i) {

@@ -161,6 +161,13 @@ inline void program_process::drain_abandoned(program_state& program) {
   for (;;) {
     const abandoned_inbox::contents now = the_abandoned.take();
     if (now.records.empty() && now.actors.empty()) return;
+    // In the simulation records belong to several processes.
+    program_process* of = nullptr;
+    engine::key_list keys;
+    const auto drop_all = [&] {
+      if (of != nullptr && of->alive()) of->event([&] { of->drop_refs(keys); });
+      keys.clear();
+    };
     for (detail::record* const one : now.records) {
       const auto at = program.bindings.find(one);
       if (at != program.bindings.end()) {
@@ -169,10 +176,13 @@ inline void program_process::drain_abandoned(program_state& program) {
         program_process& in = *was.process;
         const auto record = in.records_.find(was.key);
         if (record != in.records_.end() && record->second == one) in.records_.erase(record);
-        in.drop(was.key);
+        if (of != &in) drop_all();
+        of = &in;
+        keys.push_back(was.key);
       }
-      one->unpin();
     }
+    drop_all();
+    for (detail::record* const one : now.records) one->unpin();
     for (actor_handle* const one : now.actors) {
       program_process& in = one->process();
       if (!one->has_handles()) {
@@ -202,13 +212,14 @@ inline void program_process::drop_refs(const engine::key_list& refs) {
 
 // --- Values --------------------------------------------------------------------------------------
 
-inline packed program_process::pack_here(message&& written) {
+inline packed program_process::pack_here(message&& written, std::span<const std::byte> label) {
   return packed(
       std::move(written), [this](const attachment& one) { return key_of(one); },
       [](const attachment& one) -> const actor_about& {
         auto* const state = static_cast<detail::actor_state*>(one.handle.get());
         return static_cast<const actor_handle*>(state)->about();
-      });
+      },
+      label);
 }
 inline message program_process::unpack_here(const packed_bytes& bytes,
                                            const engine::key_list& refs,

@@ -34,10 +34,14 @@ class packed {
   std::vector<engine::object_key> values;  ///< objects whose values go along
 
   /// `key_of(attachment)` gives the key that an attachment stands for, `about(attachment)` what is
-  /// known of an actor.
+  /// known of an actor. `label` goes before it all in `take`, and is no part of it.
   template <class KeyOf, class About>
-  packed(message&& written, KeyOf key_of, About about) : buffers_(std::move(written.buffers)) {
-    output out;
+  packed(message&& written, KeyOf key_of, About about, std::span<const std::byte> label = {})
+      : label_size_(label.size()), buffers_(std::move(written.buffers)) {
+    message room;
+    room.bytes.reserve(label.size() + written.bytes.size() + head_bytes_usual);
+    output out(std::move(room));
+    out.write(label.data(), label.size());
     out.number(std::uint32_t{0});  // how long the head is, see below
     out.size(written.attachments.size());
     for (const attachment& one : written.attachments) {
@@ -63,17 +67,17 @@ class packed {
     out.size(written.bytes.size());
     out.write(written.bytes.data(), written.bytes.size());
     head_ = out.take().bytes;
-    const auto head_bytes = static_cast<std::uint32_t>(head_.size());
-    std::memcpy(head_.data(), &head_bytes, sizeof head_bytes);
-    size_ = head_.size();
+    const auto head_bytes = static_cast<std::uint32_t>(head_.size() - label_size_);
+    std::memcpy(head_.data() + label_size_, &head_bytes, sizeof head_bytes);
+    size_ = head_bytes;
     for (const buffer& one : buffers_) size_ = aligned(size_) + one.size;
   }
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   /// To `size()` bytes.
   void write(std::byte* to) const noexcept {
-    std::memcpy(to, head_.data(), head_.size());
-    std::size_t at = head_.size();
+    std::size_t at = head_.size() - label_size_;
+    std::memcpy(to, head_.data() + label_size_, at);
     for (const buffer& one : buffers_) {
       const std::size_t next = aligned(at);
       std::memset(to + at, 0, next - at);
@@ -91,8 +95,9 @@ class packed {
                                 ": send it as an object, by put");
     }
     if (buffers_.empty()) return engine::payload(std::move(head_));
-    std::vector<std::byte> bytes(size_);
-    write(bytes.data());
+    std::vector<std::byte> bytes(label_size_ + size_);
+    std::memcpy(bytes.data(), head_.data(), label_size_);
+    write(bytes.data() + label_size_);
     return engine::payload(std::move(bytes));
   }
 
@@ -101,7 +106,10 @@ class packed {
   }
 
  private:
-  std::vector<std::byte> head_;
+  static constexpr std::size_t head_bytes_usual = 32;  ///< what comes before the message's bytes
+
+  std::vector<std::byte> head_;  ///< the label, and the head
+  std::size_t label_size_;
   std::vector<buffer> buffers_;
   std::size_t size_ = 0;
 };

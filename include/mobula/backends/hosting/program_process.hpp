@@ -8,11 +8,14 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
 #include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
 
 #include "mobula/backend/backend.hpp"
 #include "mobula/backends/hosting/actor_handle.hpp"
@@ -278,7 +281,7 @@ class program_process : private engine::owner_host, private engine::executor_hos
   engine::object_key key_of(detail::record& one);
   engine::object_key key_of(const attachment& one);
   engine::object_key adopt(detail::record& one);
-  packed pack_here(message&& written);
+  packed pack_here(message&& written, std::span<const std::byte> label = {});
   message unpack_here(const packed_bytes& bytes, const engine::key_list& refs,
                       const engine::carried_list* values);
   void take_refs(const engine::key_list& refs);
@@ -297,6 +300,7 @@ class program_process : private engine::owner_host, private engine::executor_hos
   static detail::failure_ptr failure_of(const error_fields& why);
 
   // Tasks, calls, actors.
+  std::uint64_t lease_class_of(const detail::task& one, detail::function_id function);
   void submit_task(detail::task& one, message&& arguments);
   void submit_call(detail::task& one, message&& arguments);
   static message written_arguments(const detail::task& one);
@@ -329,7 +333,8 @@ class program_process : private engine::owner_host, private engine::executor_hos
   void discard(engine::actor_life& one) override;
   std::string function_name(const detail::function_id& of) const override;
 
-  std::unordered_map<engine::object_key, detail::record*> records_;
+  boost::unordered_flat_map<engine::object_key, detail::record*, std::hash<engine::object_key>>
+      records_;
   std::unordered_map<engine::object_key, fetch_state> fetches_;
   std::unordered_map<engine::object_key, std::weak_ptr<detail::promise_state>> promises_;
   std::unordered_set<engine::object_key> fulfilled_;  ///< own promises, from the first `fulfil` on

@@ -18,6 +18,8 @@
 #include <utility>
 #include <vector>
 
+#include <boost/unordered/unordered_flat_map.hpp>
+
 #include "mobula/backend/task.hpp"
 #include "mobula/core/exception_filter.hpp"
 #include "mobula/core/function.hpp"
@@ -53,17 +55,22 @@ struct program_state {
   std::unordered_map<const detail::task*, std::vector<detail::record_ptr>> waited_for;
   /// Whose a constructor is that waits for its arguments.
   std::unordered_map<const detail::task*, program_process*> constructor_homes;
-  std::unordered_map<detail::record*, binding> bindings;
+  boost::unordered_flat_map<detail::record*, binding, std::hash<detail::record*>> bindings;
 
+  /// What is asked about a function for each task.
+  struct known_function {
+    detail::function_id id;
+    std::uint64_t plain_class = 0;  ///< `lease_class` of tasks that ask for one CPU; 0: none yet
+  };
   /// `function_table` searches; callers ask often.
-  detail::function_id id_of(const detail::function_entry& of) {
-    const auto known = function_ids_.find(&of);
-    if (known != function_ids_.end()) return known->second;
+  known_function& known(const detail::function_entry& of) {
+    const auto at = known_functions_.find(&of);
+    if (at != known_functions_.end()) return at->second;
     const detail::function_id made = detail::functions().id_of(of);
-    function_ids_.emplace(&of, made);
     functions_.emplace(std::pair{made.module, made.index}, &of);
-    return made;
+    return known_functions_.emplace(&of, known_function{made, 0}).first->second;
   }
+  detail::function_id id_of(const detail::function_entry& of) { return known(of).id; }
   const detail::function_entry& function(detail::function_id id) {
     const auto known = functions_.find({id.module, id.index});
     if (known != functions_.end()) return *known->second;
@@ -116,7 +123,7 @@ struct program_state {
   engine::instant next_post_log = 0;
 
  private:
-  std::unordered_map<const detail::function_entry*, detail::function_id> function_ids_;
+  std::unordered_map<const detail::function_entry*, known_function> known_functions_;
   std::map<std::pair<std::uint64_t, std::uint32_t>, const detail::function_entry*> functions_;
   std::vector<std::pair<std::uint64_t, exception_filter>> filters_;
   std::map<std::string, std::uint64_t> lease_classes_;

@@ -184,6 +184,7 @@ class program final : public local_party, public hosting::program_process {
   struct held_pins {
     std::mutex mutex;
     std::vector<engine::object_key> given_back;
+    std::atomic<bool> any{false};  ///< there are some
     bool closed = false;
   };
 
@@ -340,9 +341,10 @@ inline void program::take_bodies(bool may_end) {
 inline void program::turn_ends() {
   drain();
   std::vector<engine::object_key> pins;
-  {
+  if (pins_held_->any.load(std::memory_order_acquire)) {
     const std::lock_guard held{pins_held_->mutex};
     pins.swap(pins_held_->given_back);
+    pins_held_->any.store(false, std::memory_order_relaxed);
   }
   for (const engine::object_key& key : pins) drop_pin(key);
   if (!answered_.empty() && in_.all_arrived()) {
@@ -368,7 +370,9 @@ inline hosting::packed_bytes program::read_stored(engine::object_key object,
   keep_pin(object);
   std::shared_ptr<const void> owner(first, [pins = pins_held_, object](const void*) {
     const std::lock_guard held{pins->mutex};
-    if (!pins->closed) pins->given_back.push_back(object);
+    if (pins->closed) return;
+    pins->given_back.push_back(object);
+    pins->any.store(true, std::memory_order_release);
   });
   return {{first, static_cast<std::size_t>(size)}, std::move(owner)};
 }

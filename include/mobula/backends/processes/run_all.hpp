@@ -2,7 +2,6 @@
 
 /// Runs what is the program's, where nobody holds a lock.
 
-#include <deque>
 #include <utility>
 #include <vector>
 
@@ -13,20 +12,22 @@ namespace mobula::processes {
 /// The program's code may come back in, and leave with more of it: that waits here, so that a chain
 /// of results is no chain of stack frames. Any thread.
 inline void run_all(std::vector<hosting::action>&& first) noexcept {
-  static thread_local std::deque<hosting::action>* running = nullptr;
-  if (running != nullptr) {
-    for (hosting::action& one : first) running->push_back(std::move(one));
+  static thread_local std::vector<hosting::action>* more = nullptr;
+  if (more != nullptr) {
+    for (hosting::action& one : first) more->push_back(std::move(one));
     return;
   }
-  std::deque<hosting::action> mine;
-  running = &mine;
-  for (hosting::action& one : first) mine.push_back(std::move(one));
-  while (!mine.empty()) {
-    hosting::action next = std::move(mine.front());
-    mine.pop_front();
-    next();
+  std::vector<hosting::action> now = std::move(first);
+  std::vector<hosting::action> next;
+  more = &next;
+  while (!now.empty()) {
+    for (hosting::action& one : now) {
+      hosting::action(std::move(one))();  // what it holds goes before the next one runs
+    }
+    now.clear();
+    now.swap(next);
   }
-  running = nullptr;
+  more = nullptr;
 }
 
 }  // namespace mobula::processes

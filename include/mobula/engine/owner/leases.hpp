@@ -57,6 +57,10 @@ class task_leases {
               const lease_options& options)
       : node_(node), tasks_(tasks), references_(refs), out_(out), options_(options) {}
 
+  /// `enter` needs no more than the key then. O(1).
+  [[nodiscard]] bool knows(std::uint64_t key) const noexcept {
+    return class_by_key_.find(key) != class_by_key_.end();
+  }
   /// The class's slot, for one task more; each is followed by a `leave`. O(1).
   slot enter(const class_spec& spec) {
     const auto at = class_by_key_.find(spec.key);

@@ -218,6 +218,10 @@ class owner final : private references_host {
   [[nodiscard]] std::size_t task_count() const noexcept { return tasks_.size(); }
   [[nodiscard]] std::size_t object_count() const noexcept { return objects_.size(); }
   [[nodiscard]] std::size_t lease_count() const noexcept { return tasks_.leases().lease_count(); }
+  /// A task of that class needs no more than the key in its `home`. O(1).
+  [[nodiscard]] bool knows_class(std::uint64_t key) const noexcept {
+    return tasks_.leases().knows(key);
+  }
   [[nodiscard]] std::size_t class_count() const noexcept { return tasks_.leases().class_count(); }
   [[nodiscard]] std::size_t actor_count() const noexcept { return tasks_.calls().actor_count(); }
   [[nodiscard]] std::size_t deadline_count() const noexcept { return tasks_.deadline_count(); }
