@@ -181,7 +181,7 @@ class node final : public local_party, private engine::node_host, private engine
   void send(party to, engine::task_done&& one) override { transmit(to, std::move(one)); }
   void send(party to, engine::message&& one) override;
   void warn(const std::string& text) override { program_.warn(text, text); }
-  void start_worker() override {
+  void start_worker(const engine::worker_kind&) override {
     later([this] { start_process(); });
   }
   void end_worker(party worker, engine::death_kind kind, const std::string& why) override {
