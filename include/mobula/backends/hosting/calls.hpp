@@ -136,8 +136,14 @@ inline void program_process::submit(detail::task& one) {
     one.spare = claimed_by_submit;  // the arguments go in `unblocked`
     try {
       message arguments = written_arguments(one);
+      engine::payload environment;
+      if (program_.ship && one.actor == nullptr) {
+        static const mobula::environment none;
+        environment = program_.ship(one.wishes ? one.wishes->environment : none,
+                                    "task_options.environment");
+      }
       const inside held(loop_);
-      one.actor == nullptr ? submit_task(one, std::move(arguments))
+      one.actor == nullptr ? submit_task(one, std::move(arguments), std::move(environment))
                            : submit_call(one, std::move(arguments));
     } catch (...) {
       one.spare = 0;
@@ -147,7 +153,8 @@ inline void program_process::submit(detail::task& one) {
   }
   detail::release_blocker(one);  // the last one comes back through `unblocked`
 }
-inline void program_process::submit_task(detail::task& one, message&& arguments) {
+inline void program_process::submit_task(detail::task& one, message&& arguments,
+                                         engine::payload&& environment) {
   engine::task_spec spec;
   prepared_call call(*this, one, std::move(arguments));
   spec.what = std::move(call.what);
@@ -158,6 +165,12 @@ inline void program_process::submit_task(detail::task& one, message&& arguments)
   } else {
     spec.home.resources = one.wishes->resources;
     shape = to_string(one.wishes->resources);
+  }
+  if (!environment.empty()) {
+    const auto bytes = environment.bytes();
+    shape += '\n';
+    shape.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    spec.home.environment = std::move(environment);
   }
   spec.home.key = program_.lease_class("task " + std::to_string(spec.what.function.module) + "." +
                                     std::to_string(spec.what.function.index) + " " + shape);

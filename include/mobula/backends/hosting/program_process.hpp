@@ -286,7 +286,7 @@ class program_process : private engine::owner_host, private engine::executor_hos
   static detail::failure_ptr failure_of(const error_fields& why);
 
   // Tasks, calls, actors.
-  void submit_task(detail::task& one, message&& arguments);
+  void submit_task(detail::task& one, message&& arguments, engine::payload&& environment);
   void submit_call(detail::task& one, message&& arguments);
   static message written_arguments(const detail::task& one);
   struct prepared_call;
