@@ -20,11 +20,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "mobula/core/detail/text.hpp"
+#include "mobula/backends/processes/descriptor.hpp"
+#include "mobula/backends/processes/refusal.hpp"
 #include "mobula/core/errors.hpp"
 #include "mobula/core/sha256.hpp"
 #include "mobula/process/remove_folder.hpp"
-#include "mobula/store/detail/descriptor.hpp"
 
 namespace mobula::processes {
 
@@ -73,7 +73,7 @@ class contents {
     if (const descriptor open(::open(from.c_str(), folder_flags)); open) {
       const descriptor to(::open(target.c_str(), folder_flags));
       if (!to) fail_here(target, errno);
-      one.copy_folder(open.number(), to.number(), "");
+      one.copy_folder(open.get(), to.get(), "");
       return;
     }
     ::unlink(target.c_str());
@@ -81,7 +81,6 @@ class contents {
   }
 
  private:
-  using descriptor = store::detail::descriptor;
   static constexpr int folder_flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 
   [[noreturn]] static void fail_here(const std::string& path, int error) {
@@ -128,7 +127,7 @@ class contents {
           if (::mkdirat(to, name.c_str(), 0700) != 0) fail_here(at, errno);
           const descriptor made(::openat(to, name.c_str(), folder_flags | O_NOFOLLOW));
           if (!made) fail_here(at, errno);
-          copy_folder(open.number(), made.number(), at);
+          copy_folder(open.get(), made.get(), at);
         } else if (S_ISREG(about.st_mode)) {
           copy_file(from, name, to, name, at, false);
         } else if (S_ISLNK(about.st_mode)) {
@@ -148,7 +147,7 @@ class contents {
           O_RDONLY | O_CLOEXEC | O_NONBLOCK | (whole ? 0 : O_NOFOLLOW)));
       if (!open) refuse_read(at, errno);
       struct stat about {};
-      if (::fstat(open.number(), &about) != 0) refuse_read(at, errno);
+      if (::fstat(open.get(), &about) != 0) refuse_read(at, errno);
       if (!S_ISREG(about.st_mode)) refuse("\"" + at + "\" is no file");
       const mode_t mode = 0600 | (about.st_mode & 0100);
       const descriptor made(::openat(to, to_name.c_str(),
@@ -156,8 +155,8 @@ class contents {
       if (!made) fail_here(to_name, errno);
       sha256 own;
       for (;;) {
-        const ssize_t got = store::detail::uninterrupted(
-            [&] { return ::read(open.number(), room_.get(), room_bytes); });
+        const ssize_t got =
+            uninterrupted([&] { return ::read(open.get(), room_.get(), room_bytes); });
         if (got < 0) refuse_read(at, errno);
         if (got == 0) break;
         bytes_ += static_cast<std::uint64_t>(got);
@@ -167,7 +166,7 @@ class contents {
         }
         const std::span<const std::byte> piece(room_.get(), static_cast<std::size_t>(got));
         if (sums_) own.add(piece);
-        write(made.number(), piece, to_name);
+        write(made.get(), piece, to_name);
       }
       add("f", whole ? std::string() : at, mode);
       if (sums_) sum_.add_field(own.hex());
@@ -177,7 +176,7 @@ class contents {
     static constexpr std::size_t room_bytes = std::size_t{256} << 10;
 
     [[noreturn]] void refuse(const std::string& why) const {
-      mobula::detail::throw_invalid(field_, mobula::detail::quoted(path_), why);
+      refuse_field(field_, in_quotes(path_), why);
     }
     [[noreturn]] void refuse_read(const std::string& at, int error) const {
       refuse("can't read \"" + at + "\": " + std::strerror(error));
@@ -213,8 +212,8 @@ class contents {
     }
     static void write(int to, std::span<const std::byte> piece, const std::string& name) {
       while (!piece.empty()) {
-        const ssize_t count = store::detail::uninterrupted(
-            [&] { return ::write(to, piece.data(), piece.size()); });
+        const ssize_t count =
+            uninterrupted([&] { return ::write(to, piece.data(), piece.size()); });
         if (count <= 0) fail_here(name, count < 0 ? errno : ENOSPC);
         piece = piece.subspan(static_cast<std::size_t>(count));
       }
@@ -235,7 +234,7 @@ class contents {
   /// Returns the content's name.
   std::string add(const std::string& path, std::string_view field, bool directory) const {
     const auto refuse = [&](const std::string& why) {
-      mobula::detail::throw_invalid(field, mobula::detail::quoted(path), why);
+      refuse_field(field, in_quotes(path), why);
     };
     struct stat about {};
     if (::stat(path.c_str(), &about) != 0) refuse(std::strerror(errno));
@@ -256,7 +255,7 @@ class contents {
     if (directory) {
       const descriptor to(::open(copy.c_str(), folder_flags));
       if (!to) fail_here(copy, errno);
-      one.copy_folder(open.number(), to.number(), "");
+      one.copy_folder(open.get(), to.get(), "");
     } else {
       made += "/file";
       one.copy_file(AT_FDCWD, path, AT_FDCWD, made, path, true);

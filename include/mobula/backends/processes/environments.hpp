@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -19,7 +20,7 @@
 
 #include "mobula/backends/processes/birth.hpp"
 #include "mobula/backends/processes/contents.hpp"
-#include "mobula/core/detail/text.hpp"
+#include "mobula/backends/processes/refusal.hpp"
 #include "mobula/core/environment.hpp"
 #include "mobula/core/sha256.hpp"
 #include "mobula/engine/payload.hpp"
@@ -110,7 +111,8 @@ struct shipped_environment {
 inline std::string folder_for_environments() {
   std::uint64_t number = 0;
   if (::getrandom(&number, sizeof number, 0) != static_cast<ssize_t>(sizeof number)) {
-    store::detail::throw_system(errno, "getrandom for the folder of environments");
+    throw std::system_error(errno, std::generic_category(),
+                            "getrandom for the folder of environments");
   }
   std::string below = store::temporary_directory();
   if (char* const real = ::realpath(below.c_str(), nullptr)) {
@@ -154,8 +156,8 @@ class environments {
     const std::string field(owner);
     for (const auto& [name, text] : own.variables) {
       if (name.starts_with("MOBULA_WORKER")) {
-        mobula::detail::throw_invalid(field + ".variables", mobula::detail::quoted(name),
-                                      "is what a runtime knows its workers by");
+        refuse_field(field + ".variables", in_quotes(name),
+                     "is what a runtime knows its workers by");
       }
       made.variables[name] = text;
     }
@@ -168,9 +170,9 @@ class environments {
     if (!own.setup.empty() || sets_time) made.setup_timeout = own.setup_timeout;
     if (made.setup.empty()) made.setup_timeout = {};
     if (const std::size_t size = made.write().size(); size > bytes_max) {
-      mobula::detail::throw_invalid(field, std::to_string(size) + " bytes",
-                                    "variables, setup and names of files may have " +
-                                        std::to_string(bytes_max) + " together");
+      refuse_field(field, std::to_string(size) + " bytes",
+                   "variables, setup and names of files may have " +
+                       std::to_string(bytes_max) + " together");
     }
     return made;
   }
@@ -184,7 +186,7 @@ class environments {
   std::string content_of(const std::string& path, bool directory, const std::string& field) {
     char* const real = ::realpath(path.c_str(), nullptr);
     if (real == nullptr) {
-      mobula::detail::throw_invalid(field, mobula::detail::quoted(path), std::strerror(errno));
+      refuse_field(field, in_quotes(path), std::strerror(errno));
     }
     const std::string whole = real;
     std::free(real);
@@ -201,11 +203,11 @@ class environments {
     for (const std::string& path : paths) {
       const std::string name = path.substr(path.rfind('/') + 1);
       if (name.empty() || name == "." || name == "..") {
-        mobula::detail::throw_invalid(field, mobula::detail::quoted(path), "is no file's name");
+        refuse_field(field, in_quotes(path), "is no file's name");
       }
       if (!made.emplace(name, content_of(path, false, field)).second) {
-        mobula::detail::throw_invalid(field, mobula::detail::quoted(path),
-                                      "there is another one with the name \"" + name + "\"");
+        refuse_field(field, in_quotes(path),
+                     "there is another one with the name \"" + name + "\"");
       }
     }
     return made;

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "mobula/core/detail/text.hpp"
+#include "mobula/backends/processes/refusal.hpp"
 
 namespace mobula::processes {
 
@@ -32,9 +32,9 @@ inline std::vector<std::string> visible_gpus(double count) {
     at = end + 1;
   }
   if (names.size() < needed) {
-    mobula::detail::throw_invalid("runtime_options.gpus", mobula::detail::text_of(count),
-                                  "CUDA_VISIBLE_DEVICES = " + mobula::detail::quoted(all) +
-                                      " names " + std::to_string(names.size()));
+    refuse_field("runtime_options.gpus", std::to_string(needed),
+                 "CUDA_VISIBLE_DEVICES = " + in_quotes(all) + " names " +
+                     std::to_string(names.size()));
   }
   return names;
 }

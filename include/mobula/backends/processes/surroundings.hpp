@@ -17,13 +17,13 @@
 #include <unistd.h>
 
 #include "mobula/backends/processes/contents.hpp"
+#include "mobula/backends/processes/descriptor.hpp"
 #include "mobula/backends/processes/environments.hpp"
-#include "mobula/core/detail/text.hpp"
+#include "mobula/backends/processes/refusal.hpp"
 #include "mobula/core/duration.hpp"
 #include "mobula/core/errors.hpp"
 #include "mobula/process/command.hpp"
 #include "mobula/process/remove_folder.hpp"
-#include "mobula/store/detail/descriptor.hpp"
 
 namespace mobula::processes {
 
@@ -70,7 +70,7 @@ inline void run_setup(const shipped_environment& what) {
   if (!what.setup_timeout.is_none()) time = what.setup_timeout;
   const process::command_end end = process::run_command(what.setup, time);
   if (end.error == 0 && end.status == 0 && !end.timed_out) return;
-  std::string text = "environment.setup = " + mobula::detail::quoted(what.setup);
+  std::string text = "environment.setup = " + in_quotes(what.setup);
   if (end.error != 0) {
     throw environment_error(text + " could not be run: " + std::strerror(end.error));
   }
@@ -91,12 +91,11 @@ inline void enter(const std::string& folder) {
 
 /// All of one environment are in one folder, which the first of them makes while others wait.
 inline void make_folder(const shipped_environment& what, const contents& from) {
-  using store::detail::descriptor;
   const std::string at = from.subfolder("work") + "/" + what.folder_name();
   const std::string ready = at + ".ready";
   const descriptor lock(::open((at + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  const bool held = lock && store::detail::uninterrupted(
-                                [&] { return ::flock(lock.number(), LOCK_EX); }) == 0;
+  const bool held =
+      lock && uninterrupted([&] { return ::flock(lock.get(), LOCK_EX); }) == 0;
   if (!held) {
     throw environment_error("environment: can't lock " + at + ": " + std::strerror(errno));
   }
