@@ -76,6 +76,9 @@ struct lack {
   const char* reason;
 };
 inline constexpr lack lacks[] = {
+    {"threads", "environments", "there is no process to give an environment to"},
+    {"loopback", "environments", "there is no process to give an environment to"},
+    {"simulation", "environments", "simulated processes share what there is of a process's"},
     {"threads", "serialises", "threads hands values over without serialising them"},
     {"loopback", "shares-values", "loopback sends every value through bytes, so nothing is shared"},
     {"loopback", "nested-original",

@@ -90,7 +90,8 @@ inline std::vector<message> typical() {
                             .resources_to_place = resource_vector::of_cpus(
                                 resource_amount::from_steps(1)),
                             .what = "task \"add\"",
-                            .fail_if_infeasible = true});
+                            .fail_if_infeasible = true,
+                            .environment = bytes_of("env")});
   all.push_back(lease_granted{7, lease, party(9)});
   all.push_back(lease_refused{7, {.code = error_code::infeasible, .what = "too much"}});
   all.push_back(return_lease{lease});
@@ -145,7 +146,8 @@ inline std::vector<message> typical() {
                                .resources = {},
                                .resources_to_place = some_resources(1),
                                .fail_if_infeasible = true,
-                               .about = bytes_of("about")});
+                               .about = bytes_of("about"),
+                               .environment = bytes_of("env")});
   all.push_back(actor_registered{20, registration::taken, key(18, 19), 21, "counter", bytes_of("about")});
   all.push_back(actor_arguments{key(18, 19), call("counter"), why(threw())});
   all.push_back(find_actor{20, "tally", "ns", 21});

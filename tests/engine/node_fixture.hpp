@@ -39,6 +39,7 @@ class recorder : public node_host {
   std::vector<std::string> lines;
   std::vector<std::pair<party, message>> sent;
   std::vector<lease_id> leases;
+  std::uint64_t last_kind = 0;  ///< of what was last started
 
   void send(party to, message&& one) override {
     note(to, one);
@@ -46,7 +47,13 @@ class recorder : public node_host {
   }
   void send(party, push_task&&) override { FAIL("a node pushes no tasks"); }
   void send(party, task_done&&) override { FAIL("a node runs no tasks"); }
-  void start_worker() override { lines.push_back("start"); }
+  void start_worker(const worker_kind& what) override {
+    std::string line = what.environment.empty() ? "start" : "start ";
+    for (const std::byte one : what.environment.bytes()) line += static_cast<char>(one);
+    for (const std::uint32_t index : what.gpus) line += " gpu " + std::to_string(index);
+    lines.push_back(line);
+    last_kind = what.number;
+  }
   void end_worker(party worker, death_kind kind, const std::string& why) override {
     lines.push_back("end " + text(worker) + ": " + why);
     kinds.push_back(kind);
@@ -132,9 +139,15 @@ class script {
   }
   /// The process that was asked for exists, and says its first word.
   script& join(std::uint64_t worker) {
-    machine.party_joined(party{worker}, party_kind::worker, now);
-    check();
-    return say(party{worker}, worker_ready{});
+    return appear(worker, 0).say(party{worker}, worker_ready{});
+  }
+  script& join_last(std::uint64_t worker) {
+    return appear(worker, host.last_kind).say(party{worker}, worker_ready{});
+  }
+  /// It has not spoken yet.
+  script& appear(std::uint64_t worker, std::uint64_t kind) {
+    machine.party_joined(party{worker}, party_kind::worker, now, kind);
+    return check();
   }
   script& die(std::uint64_t who, death_kind kind = death_kind::crashed) {
     machine.party_gone({.who = party{who}, .kind = kind, .text = "killed"}, now);

@@ -105,7 +105,7 @@ class lease_world final : public node_host {
       claim(false, "an unexpected message");
     }
   }
-  void start_worker() override { ++requested; }
+  void start_worker(const worker_kind&) override { ++requested; }
   void end_worker(party who, death_kind, const std::string&) override {
     claim(workers.count(who) != 0 && !workers[who].ended, "a worker is ended once");
     claim(!needed || serves(who) != 0, "who is needed and serves nobody is not ended");
@@ -474,7 +474,7 @@ class store_world final : public node_host {
       claim(false, "an unexpected message");
     }
   }
-  void start_worker() override { claim(false, "nobody wants workers"); }
+  void start_worker(const worker_kind&) override { claim(false, "nobody wants workers"); }
   void end_worker(party, death_kind, const std::string&) override {
     claim(false, "there are no workers");
   }

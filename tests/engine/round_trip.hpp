@@ -128,7 +128,7 @@ class world {
     void send(party, task_done&&) override { std::abort(); }
     void send(party to, message&& one) override { all.others(to).push(self, std::move(one)); }
     void warn(const std::string&) override {}
-    void start_worker() override { ++all.wanted_; }
+    void start_worker(const worker_kind&) override { ++all.wanted_; }
     void end_worker(party, death_kind, const std::string&) override { std::abort(); }
     void release_memory(object_key) override {}
     void spill(object_key, std::uint64_t) override {}

@@ -131,7 +131,7 @@ class world final : public node_host, public directory_host {
   void send(party, task_done&&) override { claim(false, "a node answers"); }
   void send(party to, message&& one) override { post(node_party, to, std::move(one)); }
   void warn(const std::string&) override {}
-  void start_worker() override { ++starting_; }
+  void start_worker(const worker_kind&) override { ++starting_; }
   void end_worker(party who, death_kind kind, const std::string& why) override {
     death how;
     how.who = who;

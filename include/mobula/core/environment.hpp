@@ -15,15 +15,18 @@
 namespace mobula {
 
 /// A child inherits its parent's; each field that it sets itself takes the parent's place,
-/// `variables` key by key.
+/// `variables` key by key. `threads`, `loopback` and `simulation` look no further than whether it
+/// is valid: their bodies share one process.
 struct environment {
   /// Environment variables; no other task or actor sees them.
   std::map<std::string, std::string> variables{};
-  /// A directory here, shipped by content, that is the current one there. Empty: none.
+  /// A directory here, shipped by content as it is when first named, that is the current one there.
+  /// Empty: none.
   std::string working_directory{};
-  /// Files here, shipped by content into the working directory there.
+  /// Files here, shipped by content into the working directory there, each under its own name.
   std::vector<std::string> files{};
-  /// A shell command run once on each node before the first task that needs it. Empty: none.
+  /// A shell command run once on each node before the first task that needs it, in the working
+  /// directory and with the variables. Empty: none.
   std::string setup{};
   /// After that long the command is ended, and the task fails with `environment_error`. Above zero.
   /// Source: Ray's `setup_timeout_seconds` is 600 too.

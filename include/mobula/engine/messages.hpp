@@ -22,7 +22,7 @@
 namespace mobula::engine {
 
 /// Changes with every change of a layout. Parties of two versions don't talk.
-inline constexpr std::uint16_t protocol_version = 2;
+inline constexpr std::uint16_t protocol_version = 3;
 
 // --- Objects: owner, borrowers -------------------------------------------------------------------
 
@@ -91,8 +91,8 @@ enum class lease_purpose : std::uint8_t {
 };
 
 /// How many workers of this kind the sender could use now, those it holds not counted. The latest
-/// number counts: 0 takes the wish back. `resources` and `purpose` belong to the class and never
-/// change for it. A grant takes one off, on both sides.
+/// number counts: 0 takes the wish back. `resources`, `purpose` and `environment` belong to the
+/// class and never change for it. A grant takes one off, on both sides.
 struct want_leases {
   std::uint64_t lease_class = 0;  ///< the sender's own number
   std::uint32_t wanted = 0;
@@ -101,6 +101,7 @@ struct want_leases {
   resource_vector resources_to_place;  ///< must be free to be granted, but only `resources` is kept
   std::string what;                    ///< for warnings: `task "add"`
   bool fail_if_infeasible = false;
+  payload environment{};  ///< the host's own; empty: none. Equal bytes are one environment
   friend bool operator==(const want_leases&, const want_leases&) = default;
 };
 struct lease_granted {
@@ -281,6 +282,7 @@ struct register_actor {
   resource_vector resources_to_place;  ///< to be placed
   bool fail_if_infeasible = false;
   payload about;  ///< what handles to it know: the host's own
+  payload environment{};  ///< of its worker, in each life
   friend bool operator==(const register_actor&, const register_actor&) = default;
 };
 enum class registration : std::uint8_t { made = 0, found = 1, taken = 2, other_type = 3 };

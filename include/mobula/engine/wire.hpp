@@ -90,7 +90,7 @@ inline constexpr auto layout_of<cancel_object> =
 template <>
 inline constexpr auto layout_of<want_leases> =
     fields_of("want_leases", "lease_class", "wanted", "purpose", "resources",
-              "resources_to_place", "what", "fail_if_infeasible");
+              "resources_to_place", "what", "fail_if_infeasible", "environment");
 template <>
 inline constexpr auto layout_of<lease_granted> =
     fields_of("lease_granted", "lease_class", "lease", "worker");
@@ -145,7 +145,7 @@ template <>
 inline constexpr auto layout_of<register_actor> =
     fields_of("register_actor", "actor", "request", "name", "name_space", "type", "label",
               "get_if_exists", "detached", "max_restarts", "max_concurrency", "groups", "purpose",
-              "resources", "resources_to_place", "fail_if_infeasible", "about");
+              "resources", "resources_to_place", "fail_if_infeasible", "about", "environment");
 template <>
 inline constexpr auto layout_of<actor_registered> =
     fields_of("actor_registered", "request", "how", "actor", "type", "label", "about");
@@ -209,7 +209,7 @@ template <class T, class F>
 constexpr void visit_fields(T& value, F&& f) {
   using type = std::remove_const_t<T>;
   constexpr std::size_t n = layout_of<type>.fields.size();
-  static_assert(n <= 16, "one more line below, please");
+  static_assert(n <= 17, "one more line below, please");
   [[maybe_unused]] const auto each = [&f](auto&... members) {
     std::size_t at = 0;
     (f(layout_of<type>.fields[at++], members), ...);
@@ -235,9 +235,9 @@ constexpr void visit_fields(T& value, F&& f) {
   } else if constexpr (n == 12) {
     auto& [a, b, c, d, e, g, h, i, j, k, l, m] = value;
     each(a, b, c, d, e, g, h, i, j, k, l, m);
-  } else if constexpr (n == 16) {
-    auto& [a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r] = value;
-    each(a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r);
+  } else if constexpr (n == 17) {
+    auto& [a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s] = value;
+    each(a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s);
   } else {
     static_assert(n == 0, "one more line above, please");
   }

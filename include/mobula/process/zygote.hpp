@@ -141,6 +141,17 @@ class zygote {
     if (!died_ && workers_.contains(number)) send({detail::request_kind::end, signal, number}, {});
   }
 
+  /// When all workers are gone, however that comes, the zygote removes this folder, if there is one
+  /// of this user by then. At most `birth_bytes_max` bytes. Throws as `start_worker` does.
+  void remove_at_end(const std::string& folder) {
+    if (died_) detail::throw_system(ESRCH, "a folder to remove: the zygote has died");
+    if (unsent_.size() >= options_.unsent_requests_max) {
+      detail::throw_system(ENOBUFS, "a folder to remove: too many requests wait for the zygote");
+    }
+    send({detail::request_kind::folder, 0, 0},
+         std::as_bytes(std::span<const char>(folder.data(), folder.size())));
+  }
+
   /// Readable when `read_reports` has something to do. It stays this object's.
   int descriptor() const noexcept { return events_.get(); }
 

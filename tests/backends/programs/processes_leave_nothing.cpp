@@ -1,5 +1,6 @@
 // However a driver on processes ends, and whichever process of it is killed, nothing is left of it:
-// no process, be it a daemon that a task has started, no shared memory and no file.
+// no process, be it a daemon that a task has started, or the setup of an environment, no shared
+// memory and no file.
 //
 //   $ ./processes_leave_nothing 5
 //   the end of main: nothing is left
@@ -110,6 +111,9 @@ int drive(way how, bool spills) {
     stored.push_back(mobula::put(std::vector<int>(1 << 19, i)));
   }
   static_cast<void>(get(async([](const std::vector<int>& all) { return all[0]; }, stored[0])));
+  static_cast<void>(get(async({.environment = {.setup = "echo x > made"}}, [] { return 0; })));
+  const future<int> never_made =
+      async({.environment = {.setup = "sleep 1000"}}, [] { return 0; });
   const future<int> working = async<work_on>({.max_retries = 0}, to_tester);
 
   char go = 0;

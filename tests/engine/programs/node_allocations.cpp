@@ -33,7 +33,7 @@ class quiet_host final : public node_host {
       ++granted;
     }
   }
-  void start_worker() override {}
+  void start_worker(const worker_kind&) override {}
   void end_worker(party, death_kind, const std::string&) override {}
   void release_memory(object_key) override {}
   void spill(object_key, std::uint64_t) override {}

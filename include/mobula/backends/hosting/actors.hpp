@@ -87,6 +87,9 @@ inline detail::actor_ptr program_process::spawn(detail::task& constructor,
                     .max_pending_calls = options.max_pending_calls};
   for (const auto& [group, limit] : options.concurrency_groups) about.groups.push_back(group);
   what.about = about.to_payload();
+  if (program_.ship) {
+    what.environment = program_.ship(options.environment, "actor_options.environment");
+  }
 
   const inside held(loop_);
   const engine::object_key key = what.actor = {

@@ -149,8 +149,14 @@ inline void program_process::submit(detail::task& one) {
     one.spare = claimed_by_submit;  // the arguments go in `unblocked`
     try {
       message arguments = written_arguments(one);
+      engine::payload environment;
+      if (program_.ship && one.actor == nullptr) {
+        static const mobula::environment none;
+        environment = program_.ship(one.wishes ? one.wishes->environment : none,
+                                    "task_options.environment");
+      }
       const inside held(loop_);
-      one.actor == nullptr ? submit_task(one, std::move(arguments))
+      one.actor == nullptr ? submit_task(one, std::move(arguments), std::move(environment))
                            : submit_call(one, std::move(arguments));
     } catch (...) {
       one.spare = 0;
@@ -160,29 +166,38 @@ inline void program_process::submit(detail::task& one) {
   }
   detail::release_blocker(one);  // the last one comes back through `unblocked`
 }
-/// Tasks of one function that ask for the same share leases.
+/// Tasks of one function that ask for the same, in one environment, share leases.
 inline std::uint64_t program_process::lease_class_of(const detail::task& one,
-                                                     detail::function_id function) {
-  const auto named = [&](const std::string& shape) {
+                                                     detail::function_id function,
+                                                     const engine::payload& environment) {
+  const auto named = [&](std::string shape) {
+    if (!environment.empty()) {
+      const auto bytes = environment.bytes();
+      shape += '\n';
+      shape.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    }
     return program_.lease_class("task " + std::to_string(function.module) + "." +
                                 std::to_string(function.index) + " " + shape);
   };
   if (!one.is_plain()) return named(to_string(one.wishes->resources));
+  if (!environment.empty()) return named("");
   std::uint64_t& known = program_.known(*one.function).plain_class;
   if (known == 0) known = named("");
   return known;
 }
-inline void program_process::submit_task(detail::task& one, message&& arguments) {
+inline void program_process::submit_task(detail::task& one, message&& arguments,
+                                         engine::payload&& environment) {
   engine::task_spec spec;
   prepared_call call(*this, one, std::move(arguments));
   spec.what = std::move(call.what);
-  spec.home.key = lease_class_of(one, spec.what.function);
+  spec.home.key = lease_class_of(one, spec.what.function, environment);
   if (!owner_.knows_class(spec.home.key)) {
     spec.home.resources =
         one.is_plain()
             ? resource_vector::of_cpus(resource_amount::from_steps(resource_amount::steps_per_unit))
             : one.wishes->resources;
     spec.home.what = detail::body_runner::subject(one);
+    spec.home.environment = std::move(environment);
     spec.home.fail_if_infeasible = program_.options.infeasible == infeasible_policy::fail;
   }
   spec.retries = one.wishes ? one.wishes->max_retries : 3;

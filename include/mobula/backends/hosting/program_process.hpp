@@ -300,8 +300,9 @@ class program_process : private engine::owner_host, private engine::executor_hos
   static detail::failure_ptr failure_of(const error_fields& why);
 
   // Tasks, calls, actors.
-  std::uint64_t lease_class_of(const detail::task& one, detail::function_id function);
-  void submit_task(detail::task& one, message&& arguments);
+  std::uint64_t lease_class_of(const detail::task& one, detail::function_id function,
+                               const engine::payload& environment);
+  void submit_task(detail::task& one, message&& arguments, engine::payload&& environment);
   void submit_call(detail::task& one, message&& arguments);
   static message written_arguments(const detail::task& one);
   struct prepared_call;

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -28,6 +29,7 @@
 #include "mobula/core/options.hpp"
 #include "mobula/core/record.hpp"
 #include "mobula/engine/ids.hpp"
+#include "mobula/engine/payload.hpp"
 
 namespace mobula::hosting {
 
@@ -49,6 +51,9 @@ struct program_state {
   node_info node;
   std::string name_space;
   engine::party node_party;
+  /// What is submitted here inherits; `own` is said beside it, in the field. For any thread. None:
+  /// environments are not looked at.
+  std::function<engine::payload(const environment& own, std::string_view field)> ship;
   /// Nothing begins any more.
   bool ending = false;
   /// Arguments of tasks that are over, and still have to fire.

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -20,6 +21,17 @@
 
 namespace mobula::processes {
 
+/// However long it is, it stands in the message and not beside it.
+inline void save_text(output& to, const std::string& text) {
+  to.size(text.size());
+  to.write(text.data(), text.size());
+}
+inline std::string load_text(input& from) {
+  std::string text(from.size(1), '\0');
+  from.read(text.data(), text.size());
+  return text;
+}
+
 /// Both ends run the same program, so there is no version in it.
 struct worker_birth {
   engine::party self;
@@ -31,6 +43,9 @@ struct worker_birth {
   std::string name_space;
   node_info where;
   infeasible_policy infeasible = infeasible_policy::wait;
+  std::string environment;          ///< a `shipped_environment`, as it is written
+  std::string environments_folder;  ///< perhaps not there yet
+  std::optional<std::string> gpus;  ///< for CUDA_VISIBLE_DEVICES; none: as it is
 
   [[nodiscard]] std::vector<std::byte> write() const {
     output to;
@@ -46,6 +61,9 @@ struct worker_birth {
     serialization::save(to, where.name);
     serialization::save(to, where.labels);
     save(to, where.total);
+    save_text(to, environment);
+    serialization::save(to, environments_folder);
+    serialization::save(to, gpus);
     return to.take().bytes;
   }
   static worker_birth read(std::span<const std::byte> bytes) {
@@ -66,6 +84,9 @@ struct worker_birth {
     made.where.labels = serialization::load<label_map>(from);
     made.where.total = load(from);
     made.where.available = made.where.total;
+    made.environment = load_text(from);
+    made.environments_folder = serialization::load<std::string>(from);
+    made.gpus = serialization::load<std::optional<std::string>>(from);
     return made;
   }
 

@@ -1,7 +1,8 @@
 #pragma once
 
-/// File descriptors that are closed by whoever has them.
+/// File descriptors that are closed by whoever has them, and calls that signals interrupt.
 
+#include <cerrno>
 #include <utility>
 
 #include <unistd.h>
@@ -28,5 +29,14 @@ class descriptor {
  private:
   int number_ = -1;
 };
+
+/// Calls again while a signal interrupts.
+template <class Call>
+auto uninterrupted(Call call) -> decltype(call()) {
+  for (;;) {
+    const auto result = call();
+    if (result != -1 || errno != EINTR) return result;
+  }
+}
 
 }  // namespace mobula::processes

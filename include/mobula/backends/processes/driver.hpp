@@ -18,14 +18,18 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "mobula/backends/processes/environments.hpp"
+#include "mobula/backends/processes/gpus.hpp"
 #include "mobula/backends/processes/host.hpp"
 #include "mobula/backends/processes/memory_monitor.hpp"
 #include "mobula/backends/processes/node.hpp"
 #include "mobula/backends/processes/streams.hpp"
+#include "mobula/backends/processes/surroundings.hpp"
 #include "mobula/backends/processes/worker.hpp"
 #include "mobula/backends/processes/worker_output.hpp"
 #include "mobula/backends/threads/machine.hpp"
 #include "mobula/net/exchange.hpp"
+#include "mobula/process/remove_folder.hpp"
 #include "mobula/process/zygote.hpp"
 
 namespace mobula::processes {
@@ -38,13 +42,20 @@ class driver_host final : public process_host {
   driver_host(const runtime_options& options, std::uint32_t epoch)
       : exchange_(net::exchange::create()),
         streams_(exchange_, detail::host_name()),
-        may_execute_(has_worker_main.load() || epoch == 1) {
+        may_execute_(has_worker_main.load() || epoch == 1),
+        environments_(folder_for_environments()) {
     make_zygote(true);  // before any thread
     state_ = std::make_unique<hosting::program_state>(options, epoch);
     state_->node = detail::this_machine(options);
     state_->name_space =
         options.name_space.empty() ? "job-" + std::to_string(epoch) : options.name_space;
     state_->node_party = node_party;
+    gpus_ = visible_gpus(options.gpus);
+    environments_.set_inherited(
+        environments_.merged(options.environment, "runtime_options.environment"));
+    state_->ship = [this](const environment& one, std::string_view field) {
+      return environments_.ship(one, field);
+    };
     exchange_.announce(driver_party.value());
     carrier_ = std::make_unique<carrier>(exchange_, driver_party, node_party);
     carrier_->set_driver(driver_party);
@@ -54,7 +65,12 @@ class driver_host final : public process_host {
     carrier_->add(*node_);
     node_->on_zygote_death = [this] { another_zygote_ = true; };
     node_->on_streams = [this](const process::worker_report& one) { return read_streams(one); };
-    node_->birth = [this](party worker) { return birth_of(worker).write(); };
+    node_->birth = [this](party worker, const engine::worker_kind& kind) {
+      return birth_of(worker, kind).write();
+    };
+    node_->why_unfit = [this](party worker) {
+      return take_failure(environments_.folder(), worker.value());
+    };
     carrier_->on_stranger = [this](party from) { node_->meet(from); };
     carrier_->on_control = [this](party from, std::span<const std::byte> content) {
       hear(from, content);
@@ -81,6 +97,7 @@ class driver_host final : public process_host {
     zygote_->end([this](const process::worker_report& one) {
       if (one.out >= 0) static_cast<void>(read_streams(one));
     });
+    process::remove_folder(environments_.folder());  // the zygote may have been killed
     streams_.finish();
     if (wake_watch_ >= 0) ::close(wake_watch_);
   }
@@ -102,6 +119,7 @@ class driver_host final : public process_host {
       // What the driver has submitted is cancelled; that reaches everything below it.
       program_->cancel_all(why);
       state_->ending = true;
+      node_->end_preparing();
       for (const auto& [worker, pid] : node_->pids()) {
         carrier_->send_control(worker, control_message(control::end, 0));
       }
@@ -139,10 +157,14 @@ class driver_host final : public process_host {
         state_->options.store_memory.value_or(std::max<std::uint64_t>(
             std::uint64_t{64} << 20, state_->node.total.memory / 10 * 3));
     made.memory_limit = state_->options.memory.value_or(detail::usable_memory() / 100 * 95);
-    made.prestart = static_cast<unsigned>(std::min(64.0, std::max(1.0, state_->node.total.cpus)));
+    // None for an environment: who asks for none may be few.
+    if (environments_.inherited_bytes().empty()) {
+      made.prestart = static_cast<unsigned>(std::min(64.0, std::max(1.0, state_->node.total.cpus)));
+    }
+    made.assigns_gpus = state_->node.total.gpus > 0;
     return made;
   }
-  worker_birth birth_of(party worker) const {
+  worker_birth birth_of(party worker, const engine::worker_kind& kind) const {
     worker_birth made;
     made.self = worker;
     made.node = node_party;
@@ -153,6 +175,17 @@ class driver_host final : public process_host {
     made.name_space = state_->name_space;
     made.where = state_->node;
     made.infeasible = state_->options.infeasible;
+    const auto bytes = kind.environment.bytes();
+    if (!bytes.empty()) {
+      made.environment.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    }
+    made.environments_folder = environments_.folder();
+    if (state_->node.total.gpus > 0) {
+      const shipped_environment own = shipped_environment::read(bytes);
+      if (!kind.gpus.empty() || !own.variables.contains("CUDA_VISIBLE_DEVICES")) {
+        made.gpus = text_of_gpus(gpus_, kind.gpus);
+      }
+    }
     return made;
   }
 
@@ -174,6 +207,7 @@ class driver_host final : public process_host {
     process::zygote_options options = workers_options();
     options.may_fork = may_fork;
     zygote_ = std::make_unique<process::zygote>(options);
+    zygote_->remove_at_end(environments_.folder());
   }
   /// Workers are killed with it, and what they had is tried again elsewhere.
   void replace_zygote() {
@@ -219,6 +253,7 @@ class driver_host final : public process_host {
     node_->heard_of(one);
     if (one.what == kind::started && state_->ending) {  // it may have begun bodies all the same
       carrier_->send_control(party{one.number}, control_message(control::end, 0));
+      node_->end_preparing();
     }
   }
   void wake_watch() {
@@ -252,6 +287,8 @@ class driver_host final : public process_host {
   net::exchange exchange_;
   streams streams_;
   const bool may_execute_;
+  environments environments_;
+  std::vector<std::string> gpus_;  ///< what each is called in CUDA_VISIBLE_DEVICES
   std::unique_ptr<process::zygote> zygote_;
   bool another_zygote_ = false;
   std::unique_ptr<node> node_;

@@ -104,7 +104,9 @@ class node final : public local_party, private engine::node_host, private engine
   }
 
   /// Makes what a worker is told.
-  std::function<std::vector<std::byte>(party worker)> birth;
+  std::function<std::vector<std::byte>(party worker, const engine::worker_kind& kind)> birth;
+  /// Why a worker that has ended could not make its environment; empty where it does not say so.
+  std::function<std::string(party worker)> why_unfit;
   /// The zygote has died: another one is to be there afterwards.
   std::function<void()> on_zygote_death;
   /// Takes over the standard streams of a worker that has started; false: they are lost.
@@ -116,15 +118,20 @@ class node final : public local_party, private engine::node_host, private engine
   void begin() {
     event([&] { node_.start(now()); });
   }
-  void joined(party who, engine::party_kind kind) {
-    event([&] { node_.party_joined(who, kind, now()); });
+  void joined(party who, engine::party_kind kind, std::uint64_t of_kind = 0) {
+    event([&] { node_.party_joined(who, kind, now(), of_kind); });
   }
   /// A worker speaks for the first time, perhaps before its start was reported.
   void meet(party worker) {
     const auto at = starting_.find(worker);
     if (at == starting_.end()) return;
+    const std::uint64_t kind = at->second.number;
     starting_.erase(at);
-    joined(worker, engine::party_kind::worker);
+    joined(worker, engine::party_kind::worker, kind);
+  }
+  /// Those that are making their environment do nothing else that could be asked of them.
+  void end_preparing() {
+    for (const party worker : preparing_) workers_->end_worker(worker.value());
   }
   /// In no event.
   void heard_of(const process::worker_report& what);
@@ -164,6 +171,7 @@ class node final : public local_party, private engine::node_host, private engine
     const instant at = now();
     std::visit(
         [&]<class Message>(Message& what) {
+          if constexpr (std::is_same_v<Message, engine::worker_ready>) preparing_.erase(from);
           if constexpr (std::is_same_v<Message, engine::create_object>) {
             asked_[{what.object, from}] = what.size;
           }
@@ -181,8 +189,8 @@ class node final : public local_party, private engine::node_host, private engine
   void send(party to, engine::task_done&& one) override { transmit(to, std::move(one)); }
   void send(party to, engine::message&& one) override;
   void warn(const std::string& text) override { program_.warn(text, text); }
-  void start_worker() override {
-    later([this] { start_process(); });
+  void start_worker(const engine::worker_kind& kind) override {
+    later([this, kind] { start_process(kind); });
   }
   void end_worker(party worker, engine::death_kind kind, const std::string& why) override {
     later([this, worker, kind, why] { end_process(worker, kind, why); });
@@ -193,7 +201,7 @@ class node final : public local_party, private engine::node_host, private engine
   void erase_spilled(engine::object_key object) override;
 
   void tell_lost_streams(const process::worker_report& started);
-  void start_process();
+  void start_process(const engine::worker_kind& kind);
   void ask_for(party worker);
   void end_process(party worker, engine::death_kind kind, const std::string& why);
   void fail_start(party worker, const std::string& why);
@@ -219,7 +227,8 @@ class node final : public local_party, private engine::node_host, private engine
   std::unordered_map<engine::object_key, memory_block> memory_;
   std::map<std::pair<engine::object_key, party>, std::uint64_t> asked_;  ///< sizes, by writers
   std::unordered_map<engine::object_key, store::spill_files::location> on_disk_;
-  std::unordered_set<party> starting_;  ///< processes that have not joined
+  std::unordered_map<party, engine::worker_kind> starting_;  ///< processes that have not joined
+  std::unordered_set<party> preparing_;  ///< with an environment, and not ready
   std::vector<party> unborn_;           ///< of those, whom a dead zygote has not made
   std::unordered_map<party, pid_t> pids_;
   std::unordered_map<party, engine::death> ended_;  ///< by us, and why
@@ -231,29 +240,32 @@ class node final : public local_party, private engine::node_host, private engine
 
 // --- Processes -----------------------------------------------------------------------------------
 
-inline void node::start_process() {
+inline void node::start_process(const engine::worker_kind& kind) {
   if (program_.ending) return;
   party worker;
   do {
     worker = party{++parties_made_};
   } while (!in_.exchange().slot_free(worker.value()));
   in_.exchange().announce(worker.value());
-  starting_.insert(worker);
+  starting_.emplace(worker, kind);
+  if (!kind.environment.empty()) preparing_.insert(worker);
   ask_for(worker);
 }
 inline void node::ask_for(party worker) {
   try {
-    workers_->start_worker(worker.value(), birth(worker));
+    workers_->start_worker(worker.value(), birth(worker, starting_.at(worker)));
   } catch (const std::exception& thrown) {
     fail_start(worker, thrown.what());
   }
 }
 inline void node::fail_start(party worker, const std::string& why) {
+  const std::uint64_t kind = starting_.at(worker).number;
   starting_.erase(worker);
+  preparing_.erase(worker);
   pids_.erase(worker);
   in_.exchange().retire(worker.value());
   in_.exchange().reclaim(worker.value());
-  event([&] { node_.worker_failed_to_start(why, now()); });
+  event([&] { node_.worker_failed_to_start(why, now(), kind); });
 }
 inline void node::end_process(party worker, engine::death_kind kind, const std::string& why) {
   engine::death& how = ended_[worker];
@@ -319,7 +331,11 @@ inline void node::heard_of(const process::worker_report& what) {
   }
   std::unordered_set<party>& left = unforgotten_[worker];
   for (const auto& [other, pid] : pids_) left.insert(other);
-  event([&] { node_.party_gone(death, now()); });
+  const std::string unfit = preparing_.erase(worker) != 0 ? why_unfit(worker) : std::string();
+  event([&] {
+    if (!unfit.empty()) node_.environment_failed(worker, unfit, now());
+    node_.party_gone(death, now());
+  });
   arenas_.writer_gone(worker.value());
   for (const auto& [other, pid] : pids_) in_.exchange().rouse(other.value());
   // Who died before had perhaps not forgotten those that died before it.

@@ -12,7 +12,9 @@
 
 #include <unistd.h>
 
+#include "mobula/backends/processes/environments.hpp"
 #include "mobula/backends/processes/host.hpp"
+#include "mobula/backends/processes/surroundings.hpp"
 #include "mobula/backends/processes/worker_output.hpp"
 #include "mobula/net/exchange.hpp"
 
@@ -20,14 +22,19 @@ namespace mobula::processes {
 
 class worker_host final : public process_host {
  public:
-  explicit worker_host(const worker_birth& birth)
-      : exchange_(net::exchange::open(birth.exchange)), birth_(birth) {
+  worker_host(const worker_birth& birth, shipped_environment own)
+      : exchange_(net::exchange::open(birth.exchange)),
+        birth_(birth),
+        environments_(birth.environments_folder, std::move(own)) {
     runtime_options options;
     options.infeasible = birth.infeasible;
     state_ = std::make_unique<hosting::program_state>(options, birth.epoch);
     state_->node = birth.where;
     state_->name_space = birth.name_space;
     state_->node_party = birth.node;
+    state_->ship = [this](const environment& one, std::string_view field) {
+      return environments_.ship(one, field);
+    };
     carrier_ = std::make_unique<carrier>(exchange_, birth.self, birth.node);
     carrier_->set_driver(birth.driver);
     program_ = std::make_unique<program>(*carrier_, birth.self, *state_, birth.node_process);
@@ -103,6 +110,7 @@ class worker_host final : public process_host {
 
   net::exchange exchange_;
   const worker_birth birth_;
+  environments environments_;
   std::map<std::uint64_t, available_answer*> answers_;
   std::uint64_t requests_ = 0;
 };
@@ -111,9 +119,14 @@ class worker_host final : public process_host {
 inline void run_worker(std::span<const std::byte> birth) {
   prepare_output();
   detail::the_runtime.host.store(nullptr);
-  auto* const host = new worker_host(worker_birth::read(birth));  // for as long as the process
+  const worker_birth told = worker_birth::read(birth);
+  const std::span<const char> bytes(told.environment);
+  shipped_environment own = shipped_environment::read(std::as_bytes(bytes));
+  make_surroundings(own, told.gpus ? &*told.gpus : nullptr, told.environments_folder,
+                    told.self.value());
+  auto* const host = new worker_host(told, std::move(own));  // for as long as the process
   detail::the_runtime.taken.store(true);
-  detail::the_runtime.epoch.store(worker_birth::read(birth).epoch);
+  detail::the_runtime.epoch.store(told.epoch);
   detail::the_runtime.host.store(host);
   host->run();
 }

@@ -133,7 +133,7 @@ class node_process final : public party_process,
     transmit(to, std::move(one));
   }
   void warn(const std::string& text) override { shared_.warn(text, text); }
-  void start_worker() override {
+  void start_worker(const engine::worker_kind&) override {  // no environments, no indices of GPUs
     later([this] { maker_.start_worker(); });
   }
   void end_worker(party worker, engine::death_kind kind, const std::string& why) override {

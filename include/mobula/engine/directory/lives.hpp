@@ -134,7 +134,8 @@ class actor_lives {
                                     .resources = one.made.resources,
                                     .resources_to_place = one.made.resources_to_place,
                                     .what = "actor \"" + one.made.label + "\"",
-                                    .fail_if_infeasible = one.made.fail_if_infeasible});
+                                    .fail_if_infeasible = one.made.fail_if_infeasible,
+                                    .environment = one.made.environment});
   }
   void made(std::uint32_t index) {
     enter(index, actor_phase::alive);

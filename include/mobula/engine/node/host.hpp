@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "mobula/engine/messages.hpp"
 #include "mobula/engine/outbox.hpp"
@@ -15,13 +16,20 @@ enum class spill_result : std::uint8_t { ok = 0, disk_full = 1, failed = 2 };
 /// How reading it back ended.
 enum class restore_result : std::uint8_t { ok = 0, lost = 1 };
 
+/// What a worker is born with and keeps. It serves only those who need just that.
+struct worker_kind {
+  std::uint64_t number = 0;           ///< the node's own; 0: neither of the two
+  payload environment;                ///< as in `want_leases`
+  std::vector<std::uint32_t> gpus{};  ///< their indices, from 0
+};
+
 /// Called while the node handles an event; must not call back into it from there. `send` to the
 /// node's own party is for the machine beside it, the directory.
 class node_host : public outbox {
  public:
-  /// Start a process. Answered by `node::party_joined` with its party, or by
+  /// Start a process. Answered by `node::party_joined` with its party and the kind's number, or by
   /// `node::worker_failed_to_start`.
-  virtual void start_worker() = 0;
+  virtual void start_worker(const worker_kind& what) = 0;
   /// Kill it. Answered by `node::party_gone` with a death of this kind and text, unless it was dead
   /// already.
   virtual void end_worker(party worker, death_kind kind, const std::string& why) = 0;

@@ -155,6 +155,8 @@ class lease_queue {
         short_of([](const resource_vector& of) { return of.memory(); })) {
       return true;
     }
+    // The sum may be enough, and no GPU whole.
+    if (!taker.resources.gpus().is_zero() && !amounts.gpus_fit(older.resources)) return true;
     for (const auto& taken : taker.resources.custom()) {
       const std::string& name = taken.first;
       if (short_of([&name](const resource_vector& of) { return of.custom(name); })) return true;

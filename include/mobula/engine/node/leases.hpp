@@ -19,7 +19,7 @@
 #include "mobula/engine/node/options.hpp"
 #include "mobula/engine/node/reclaim.hpp"
 #include "mobula/engine/node/records.hpp"
-#include "mobula/engine/node/shared_places.hpp"
+#include "mobula/engine/node/serving.hpp"
 #include "mobula/engine/node/wish_book.hpp"
 #include "mobula/engine/node/workers.hpp"
 
@@ -37,7 +37,7 @@ class leases {
   leases(const node_options& options, node_host& host)
       : options_(options),
         host_(host),
-        ledger_(options.total),
+        ledger_(options.total, options.assigns_gpus),
         queue_(options.passes_max),
         wishes_(options.idle_classes_max, queue_),
         workers_(options, host),
@@ -52,7 +52,8 @@ class leases {
   bool want(party from, party_record& requester, want_leases&& one) {
     if (wish_record* const known = wishes_.find(from, one.lease_class)) {
       if (known->purpose != one.purpose || known->shape->resources != one.resources ||
-          known->shape->to_place != one.resources_to_place) {
+          known->shape->to_place != one.resources_to_place ||
+          known->environment != one.environment) {
         return false;
       }
       set_wanted(*known, one.wanted);
@@ -82,9 +83,11 @@ class leases {
       end(worker, death_kind::ended, "its lease was returned while its body waited");
       return true;
     }
-    const bool was_own = lease->wish->purpose == lease_purpose::own_process;
+    const bool used_up = lease->wish->purpose == lease_purpose::own_process ||
+                         (worker.leases.size() == 1 && worker.state == worker_state::leased &&
+                          !worker.kind->what.gpus.empty());
     release(*lease);
-    if (was_own) {
+    if (used_up) {
       workers_.retire(worker, now);
     } else if (worker.leases.empty()) {
       vacate(worker, now);
@@ -135,7 +138,9 @@ class leases {
 
   // --- Births and deaths ---
 
-  worker_record& worker_joined(party who) { return workers_.joined(who); }
+  worker_record& worker_joined(party who, std::uint64_t kind) {
+    return workers_.joined(who, kind);
+  }
   bool worker_ready(worker_record& one, instant now) {
     if (one.state != worker_state::starting && one.state != worker_state::ending) return false;
     workers_.ready(one, now);
@@ -144,12 +149,22 @@ class leases {
   bool may_leave(worker_record& one, const leave_answer& what, instant now) {
     return workers_.answered(one, what, now);
   }
-  void start_failed(const std::string& why, instant now) {
-    if (workers_.failed_to_start(now)) refuse_unserved(why);
+  void start_failed(std::uint64_t of_kind, const std::string& why, instant now) {
+    kind_record* const kind = kinds().find(of_kind);
+    MOBULA_ASSERT(kind != nullptr, "a kind is known while a process of it was asked for");
+    const bool too_often = workers_.failed_to_start(*kind, now);
+    refuse_if(too_often, *kind, why);
   }
   void worker_gone(worker_record& one, const std::string& why, instant now) {
     while (lease_record* lease = one.leases.front()) release(*lease);
-    if (workers_.gone(one, now)) refuse_unserved(why);
+    kind_record& kind = *one.kind;
+    const bool too_often = workers_.gone(one, now);
+    refuse_if(too_often, kind, why);
+  }
+  /// It could not make its environment, and is about to end: who waits for that is refused.
+  void environment_failed(worker_record& one, const std::string& why) {
+    one.unfit = true;
+    refuse_unserved(*one.kind, error_code::environment, why);
   }
   /// What it wanted is forgotten. Its leases stay until `holder_gone`.
   void requester_gone(party_record& dead) {
@@ -178,7 +193,7 @@ class leases {
   // --- Time ---
 
   /// Starts what is kept ready.
-  void prestart(instant now) { workers_.start(options_.prestart, now); }
+  void prestart(instant now) { workers_.start(kinds().plain(), options_.prestart, now); }
 
   /// Resumes, grants, serves, starts and reclaims as far as it goes.
   void schedule(instant now) {
@@ -196,13 +211,12 @@ class leases {
       set_state(*lease, lease_state::running);
       host_.send(lease->worker->who, message(body_resumed{lease->id}));
     }
-    while (wish_record* wish = queue_.next(ledger_, limits())) grant(*wish);
-    serve_all();
-    std::size_t usable = 0;
-    workers_.least_shared(usable);
-    workers_.start(unserved_.size() + unserved_own_.size() +
-                       (unserved_shared_.empty() ? 0 : places().lacking(usable)),
-                   now);
+    do {
+      while (wish_record* wish = queue_.next(ledger_, limits())) grant(*wish);
+    } while (serve_all());
+    kinds().for_each([&](kind_record& kind) {
+      workers_.start(kind, workers_needed(kind, options_), now);
+    });
     reclaimer_.look(ledger_, resuming_, queue_, tasks_, free_slots(), now);
   }
 
@@ -225,41 +239,8 @@ class leases {
   std::size_t waiting() const noexcept { return queue_.waiting(); }
   std::size_t own_processes() const noexcept { return own_processes_; }
 
-  void verify() const {
-    ledger_.verify();
-    queue_.verify();
-    workers_.verify();
-    resource_vector held;
-    resource_amount lent;
-    std::size_t used = 0, own = 0, shared = 0;
-    std::int64_t active = 0;
-    for (std::size_t index = 0; index < pool_.capacity(); ++index) {
-      const lease_record& one = pool_.at(index);
-      if (one.id.empty()) continue;
-      ++used;
-      held += one.wish->shape->resources;
-      if (one.lent) lent += one.wish->shape->resources.cpus();
-      own += one.wish->purpose == lease_purpose::own_process;
-      shared += one.wish->purpose == lease_purpose::shared_process &&
-                one.state != lease_state::ending;
-      active += one.wish->purpose == lease_purpose::tasks && !one.lent;
-      const bool unserved = one.state == lease_state::unserved;
-      MOBULA_ASSERT(unserved == (one.worker == nullptr), "each served lease has one worker");
-      MOBULA_ASSERT(one.lent || (one.state != lease_state::blocked &&
-                                 one.state != lease_state::resuming),
-                    "a blocked lease has lent its CPUs");
-      MOBULA_ASSERT(!one.lent || one.state != lease_state::running || one.overdrawn,
-                    "who runs has its CPUs, unless an actor has taken them");
-      MOBULA_ASSERT((one.state == lease_state::ending) ==
-                        (!unserved && one.worker->state == worker_state::ending),
-                    "a lease ends with its worker");
-    }
-    MOBULA_ASSERT(used == pool_.used(), "leases in use have an id");
-    MOBULA_ASSERT(held == ledger_.held() && lent == ledger_.lent(), "leases add up");
-    MOBULA_ASSERT(own == own_processes_ && shared == shared_leases_ && active == active_tasks_,
-                  "leases are counted by purpose");
-    wishes_.verify();
-  }
+  /// Asserts the invariants; in `lease_checks.hpp`. O(everything).
+  void verify() const;
 
  private:
   /// A lease's number has its slot in the low bits; what is above them is never used twice.
@@ -270,15 +251,17 @@ class leases {
   void set_wanted(wish_record& wish, std::uint32_t wanted) {
     wish.wanted = wanted;
     if (wish.unserved > wanted) {
-      waiting_chain& queue = unserved_of(wish);
-      for (lease_record* at = queue.back(); at != nullptr && wish.unserved > wanted;) {
-        lease_record* const older = queue.before(*at);
-        if (at->wish == &wish) {
-          --wish.unserved;
-          release(*at);
+      kinds().for_each([&](kind_record& kind) {
+        waiting_chain& queue = kind.unserved_of(wish.purpose);
+        for (lease_record* at = queue.back(); at != nullptr && wish.unserved > wanted;) {
+          lease_record* const older = queue.before(*at);
+          if (at->wish == &wish) {
+            --wish.unserved;
+            release(*at);
+          }
+          at = older;
         }
-        at = older;
-      }
+      });
     }
     if (!wish.waits()) {
       leave_ring(wish);
@@ -295,18 +278,26 @@ class leases {
     host_.send(to, message(lease_refused{
                        lease_class, error_fields{.code = code, .what = std::move(what)}}));
   }
-  /// No worker can be started: those who wait for one don't get it.
-  void refuse_unserved(const std::string& why) {
-    for (waiting_chain* queue : {&unserved_, &unserved_own_, &unserved_shared_}) {
+  /// The kind has a user less. `too_often`: no worker of it can be started.
+  void refuse_if(bool too_often, kind_record& kind, const std::string& why) {
+    if (too_often) {
+      refuse_unserved(kind, error_code::unschedulable,
+                      "no worker could be started, " + std::to_string(options_.start_failures_max) +
+                          " times in a row: " + why);
+    }
+    kinds().release(kind);
+  }
+  /// Those who wait for a worker of this kind don't get one. Something else uses the kind.
+  void refuse_unserved(kind_record& kind, error_code code, const std::string& why) {
+    for (waiting_chain* queue : {&kind.unserved, &kind.unserved_own, &kind.unserved_shared}) {
       while (lease_record* lease = queue->front()) {
         wish_record& wish = *lease->wish;
         const party to = wish.requester;
         const std::uint64_t lease_class = wish.lease_class;
-        std::string text = wish.what + ": no worker could be started, " +
-                           std::to_string(options_.start_failures_max) + " times in a row: " + why;
+        std::string text = wish.what + ": " + why;
         set_wanted(wish, 0);
         if (wish.leases == 0) wishes_.forget(wish);
-        refuse(to, lease_class, error_code::unschedulable, std::move(text));
+        refuse(to, lease_class, code, std::move(text));
       }
     }
   }
@@ -357,6 +348,9 @@ class leases {
     lease.worker = nullptr;
     lease.holder = wish.requester;
     ledger_.take(wish.shape->resources);
+    ledger_.take_gpus(wish.shape->resources, lease.gpus);
+    lease.kind = &kinds().of(wish.environment, lease.gpus);
+    ++lease.kind->users;
     if (wish.purpose != lease_purpose::tasks) ledger_.keep(wish.shape->resources);
     ++wish.unserved;
     ++wish.leases;
@@ -366,22 +360,24 @@ class leases {
       tasks_.push_back(lease);
       ++active_tasks_;
     } else if (wish.purpose == lease_purpose::shared_process) {
-      ++shared_leases_;
+      ++lease.kind->shared_leases;
     } else {
       ++own_processes_;
     }
-    unserved_of(wish).push_back(lease);
+    unserved_of(lease).push_back(lease);
     queue_.granted(wish);
   }
 
-  waiting_chain& unserved_of(const wish_record& wish) noexcept {
-    if (wish.purpose == lease_purpose::shared_process) return unserved_shared_;
-    return wish.purpose == lease_purpose::own_process ? unserved_own_ : unserved_;
+  static waiting_chain& unserved_of(lease_record& lease) noexcept {
+    return lease.kind->unserved_of(lease.wish->purpose);
   }
+  worker_kinds& kinds() noexcept { return workers_.kinds(); }
 
-  void serve(lease_record& lease, worker_record& worker) {
+  /// True: its wish waits again, for more of its leases may be granted now.
+  bool serve(lease_record& lease, worker_record& worker) {
     wish_record& wish = *lease.wish;
-    unserved_of(wish).remove(lease);
+    unserved_of(lease).remove(lease);
+    kinds().release(*lease.kind);  // the worker uses it too
     if (wish.purpose == lease_purpose::shared_process) {
       workers_.share(worker);
     } else {
@@ -393,36 +389,24 @@ class leases {
     --wish.unserved;
     --wish.wanted;
     host_.send(lease.holder, message(lease_granted{wish.lease_class, lease.id, worker.who}));
+    if (!std::exchange(wish.one_at_a_time, false)) return false;
+    if (!wish.waits() || queue_.in_ring(wish)) return false;
+    queue_.enter(wish);
+    return true;
   }
 
-  /// Oldest first.
-  void serve_all() {
-    for (;;) {
-      lease_record* next = unserved_.front();
-      if (lease_record* const place = unserved_shared_.front()) {
-        std::size_t usable = 0;
-        worker_record* const least = workers_.least_shared(usable);
-        if (least != nullptr && least->leases.size() < places().actors_each()) {
-          serve(*place, *least);
-          continue;
-        }
-        const bool more = places().lacking(usable) != 0;
-        if (more && (next == nullptr || place->id < next->id)) next = place;
+  /// Oldest first. Whether a wish waits again by that.
+  bool serve_all() {
+    bool more = false;
+    kinds().for_each([&](kind_record& kind) {
+      while (kind.is_waited_for()) {
+        const service next = next_service(kind, options_);
+        if (next.lease == nullptr) break;
+        more = serve(*next.lease, *next.worker) || more;
       }
-      if (lease_record* const own = unserved_own_.front()) {
-        worker_record* const fresh = workers_.fresh_idle();
-        if (fresh != nullptr && (next == nullptr || own->id < next->id)) {
-          serve(*own, *fresh);
-          continue;
-        }
-      }
-      worker_record* const worker = workers_.any_idle();
-      if (next == nullptr || worker == nullptr) return;
-      serve(*next, *worker);
-    }
+    });
+    return more;
   }
-
-  shared_places places() const noexcept { return {options_, shared_leases_}; }
 
   void set_state(lease_record& lease, lease_state to) {
     wish_record& wish = *lease.wish;
@@ -430,7 +414,7 @@ class leases {
     if (counts_as_held(to)) ++wish.holding;
     if (to == lease_state::ending && lease.state != to &&
         wish.purpose == lease_purpose::shared_process) {
-      --shared_leases_;
+      --lease.kind->shared_leases;
     }
     lease.state = to;
   }
@@ -451,9 +435,9 @@ class leases {
     } else {
       ledger_.give_back(wish.shape->resources);
     }
-    if (waiting_chain::linked(lease)) {
-      (lease.state == lease_state::unserved ? unserved_of(wish) : resuming_).remove(lease);
-    }
+    ledger_.give_back_gpus(lease.gpus);
+    const bool was_unserved = lease.state == lease_state::unserved;
+    if (waiting_chain::linked(lease)) (was_unserved ? unserved_of(lease) : resuming_).remove(lease);
     set_state(lease, lease_state::ending);
     --wish.leases;
     if (lease.reclaimed) --wish.reclaimed;
@@ -467,6 +451,7 @@ class leases {
     if (!lease.holder.empty()) wish.owner->leases.remove(lease);
     lease.id = lease_id();
     pool_.give(lease);
+    if (was_unserved) kinds().release(*lease.kind);
     wishes_.settle(wish);
   }
 
@@ -484,14 +469,10 @@ class leases {
   workers workers_;
   reclaimer reclaimer_;
   reclaimer::task_chain tasks_;
-  waiting_chain unserved_;         ///< that need a worker for tasks
-  waiting_chain unserved_own_;     ///< that need a fresh one, for an actor's own process
-  waiting_chain unserved_shared_;  ///< that need a place
   waiting_chain resuming_;
   std::int64_t active_tasks_ = 0;  ///< leases of tasks that have not lent their CPUs
   std::size_t lent_tasks_ = 0;
   std::size_t own_processes_ = 0;
-  std::size_t shared_leases_ = 0;  ///< without those that end
   std::uint64_t granted_ = 0;
   std::set<std::string> warned_;
   slots<lease_record> pool_;

@@ -3,9 +3,11 @@
 /// Who holds how much of a node's resources, exactly.
 
 #include <utility>
+#include <vector>
 
 #include "mobula/core/assert.hpp"
 #include "mobula/core/resource_vector.hpp"
+#include "mobula/engine/node/gpus.hpp"
 
 namespace mobula::engine {
 
@@ -16,20 +18,30 @@ namespace mobula::engine {
 /// (held without lent) never exceeds the total.
 class ledger {
  public:
-  explicit ledger(resource_vector total) : total_(std::move(total)), available_(total_) {}
+  explicit ledger(resource_vector total, bool assigns_gpus = false)
+      : total_(std::move(total)), available_(total_), gpus_(assigns_gpus, total_.gpus()) {}
 
   const resource_vector& total() const noexcept { return total_; }
   const resource_vector& available() const noexcept { return available_; }
   const resource_vector& held() const noexcept { return held_; }
   resource_amount lent() const noexcept { return lent_; }
 
-  bool fits(const resource_vector& need) const noexcept { return need.fits_in(available_); }
+  bool fits(const resource_vector& need) const noexcept {
+    return need.fits_in(available_) && gpus_.fits(need.gpus());
+  }
+  /// Whether there are GPUs for it, be the sum what it may.
+  bool gpus_fit(const resource_vector& need) const noexcept { return gpus_.fits(need.gpus()); }
 
   /// It must fit.
   void take(const resource_vector& need) {
     available_ -= need;
     held_ += need;
   }
+  /// Which GPUs these are.
+  void take_gpus(const resource_vector& need, std::vector<gpu_share>& out) {
+    gpus_.take(need.gpus(), out);
+  }
+  void give_back_gpus(const std::vector<gpu_share>& had) noexcept { gpus_.give_back(had); }
   void give_back(const resource_vector& had) {
     held_ -= had;
     available_ += had;
@@ -62,6 +74,7 @@ class ledger {
   }
 
   void verify() const {
+    gpus_.verify();
     MOBULA_ASSERT(kept_.fits_in(held_), "what actors keep is held");
     MOBULA_ASSERT(available_ + held_ == total_ + resource_vector::of_cpus(lent_),
                   "free and held resources are the total and what is lent");
@@ -74,6 +87,7 @@ class ledger {
   resource_vector held_;
   resource_vector kept_;
   resource_amount lent_;
+  gpu_slots gpus_;
 };
 
 }  // namespace mobula::engine

@@ -17,6 +17,7 @@
 #include "mobula/core/resource_vector.hpp"
 #include "mobula/engine/messages.hpp"
 #include "mobula/engine/node/host.hpp"
+#include "mobula/engine/node/lease_checks.hpp"
 #include "mobula/engine/node/leases.hpp"
 #include "mobula/engine/node/memory_victims.hpp"
 #include "mobula/engine/node/options.hpp"
@@ -62,17 +63,27 @@ class node {
   // --- Parties ---
 
   /// A driver has connected, or a process that `start_worker` asked for exists.
-  void party_joined(party who, party_kind kind, instant now) {
+  /// `of_kind` is the number of the `worker_kind` that it is of.
+  void party_joined(party who, party_kind kind, instant now, std::uint64_t of_kind = 0) {
     MOBULA_ASSERT(!who.empty() && parties_.find(who) == parties_.end(), "a party joins once");
     MOBULA_ASSERT(kind != party_kind::node, "the node knows itself");
     party_record& record = parties_[who];
     record.kind = kind;
-    if (kind == party_kind::worker) record.worker = &leases_.worker_joined(who);
+    if (kind == party_kind::worker) record.worker = &leases_.worker_joined(who, of_kind);
     store_.party_joined(who);
     leases_.schedule(now);
   }
-  void worker_failed_to_start(const std::string& why, instant now) {
-    leases_.start_failed(why, now);
+  void worker_failed_to_start(const std::string& why, instant now, std::uint64_t of_kind = 0) {
+    leases_.start_failed(of_kind, why, now);
+    leases_.schedule(now);
+  }
+  /// A worker that is not ready has found that it can't make its environment, and ends; the death
+  /// is still to be told. Who waits for such a worker fails with `environment_error`, and may ask
+  /// again.
+  void environment_failed(party worker, const std::string& why, instant now) {
+    worker_record* const one = worker_of(worker);
+    if (one == nullptr || one->state != worker_state::starting) return;
+    leases_.environment_failed(*one, why);
     leases_.schedule(now);
   }
 

@@ -36,6 +36,12 @@ struct node_options {
   /// After a failure the next worker is started so much later.
   instant start_retry_time = 100'000'000;
 
+  /// Idle workers of environments are asked to leave before their time where there are more. The
+  /// oldest go first. Source: as many as may run at once.
+  std::size_t idle_environments_max = 64;
+  /// Whether leases are told which GPUs they have: each worker with GPUs is born for them.
+  bool assigns_gpus = false;
+
   // --- Actors ---
 
   /// Processes that share actors are started until there are so many, before one gets a second

@@ -31,6 +31,8 @@ class reclaimer {
   void look(const ledger& amounts, const waiting_chain& resuming, const lease_queue& queue,
             const task_chain& tasks, std::int64_t slots, instant now) {
     look_again_ = never;
+    gpus_come_ = false;
+    amounts_ = &amounts;
     if (resuming.empty() && queue.waiting() == 0) return;
     room_ = amounts.available();
     slots_ = slots;
@@ -59,6 +61,7 @@ class reclaimer {
     if (now - one.reclaimed_at >= patience_) return;
     look_again_ = std::min(look_again_, one.reclaimed_at + patience_);
     room_ += one.wish->shape->resources;
+    gpus_come_ = gpus_come_ || !one.gpus.empty();
     ++slots_;
   }
 
@@ -75,6 +78,7 @@ class reclaimer {
     };
     const auto enough = [this, &shape] {
       return shape.resources.fits_in(room_) && shape.to_place.fits_in(room_) &&
+             (gpus_come_ || amounts_->gpus_fit(shape.resources)) &&
              (!shape.of_tasks || slots_ > 0);
     };
     const auto helps = [this, &shape, &fair](const lease_record& victim) {
@@ -87,6 +91,7 @@ class reclaimer {
 
   bool lessens_need(const resource_vector& given, const shape_record& shape) const noexcept {
     if (shape.of_tasks && slots_ <= 0) return true;
+    if (!given.gpus().is_zero() && !amounts_->gpus_fit(shape.resources)) return true;
     const auto helps = [&](auto amount_of) {
       const auto needed = std::max(amount_of(shape.resources), amount_of(shape.to_place));
       return needed > amount_of(room_) && amount_of(given) > decltype(needed){};
@@ -120,6 +125,8 @@ class reclaimer {
   instant look_again_ = never;
   resource_vector room_;  ///< kept only for its memory
   std::int64_t slots_ = 0;
+  const ledger* amounts_ = nullptr;  ///< while it looks
+  bool gpus_come_ = false;           ///< with a lease that is counted on: one at a time
 };
 
 }  // namespace mobula::engine

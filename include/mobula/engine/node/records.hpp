@@ -8,11 +8,14 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "mobula/core/resource_vector.hpp"
 #include "mobula/engine/ids.hpp"
 #include "mobula/engine/messages.hpp"
 #include "mobula/engine/node/chain.hpp"
+#include "mobula/engine/node/gpus.hpp"
+#include "mobula/engine/node/host.hpp"
 
 namespace mobula::engine {
 
@@ -66,6 +69,7 @@ struct worker_record;
 struct wish_record;
 struct party_record;
 struct shape_record;
+struct kind_record;
 
 enum class lease_state : std::uint8_t {
   unserved = 0,  ///< granted, but its worker is not ready; its holder does not know it yet
@@ -93,6 +97,8 @@ struct lease_record {
   wish_record* wish = nullptr;      ///< never null while the slot is in use
   worker_record* worker = nullptr;  ///< null while unserved
   party holder;                     ///< empty when the holder is dead
+  kind_record* kind = nullptr;      ///< of the worker that it needs, or has
+  std::vector<gpu_share> gpus;      ///< where they are assigned
   chain_link<lease_record> of_holder;
   chain_link<lease_record> of_worker;
   chain_link<lease_record> of_tasks;  ///< of all leases of tasks, oldest first
@@ -113,6 +119,10 @@ struct wish_record {
   lease_purpose purpose = lease_purpose::tasks;
   bool fail_if_infeasible = false;
   bool infeasible = false;  ///< it waits beside the ring for what this node never has
+  /// No lease of it was served yet, and its environment may take long to be made: one that waits
+  /// for that is enough to hold resources.
+  bool one_at_a_time = false;
+  payload environment;
   std::string what;
   shape_record* shape = nullptr;
   std::uint64_t since = 0;  ///< when it came to the ring's end; a count, not a time
@@ -122,7 +132,9 @@ struct wish_record {
 
   /// What it will still have when all that is reclaimed has come back: the measure of fairness.
   std::uint32_t share() const noexcept { return holding > reclaimed ? holding - reclaimed : 0; }
-  bool waits() const noexcept { return wanted > unserved && !infeasible; }
+  bool waits() const noexcept {
+    return wanted > unserved && !infeasible && !(one_at_a_time && unserved != 0);
+  }
 };
 
 /// What wishes may have in common: they fit together or not at all, so a queue of a million of one
@@ -147,9 +159,46 @@ struct worker_record {
   bool used = false;           ///< it has served somebody
   std::uint64_t question = 0;  ///< whether it may leave, and is not answered yet; 0: none
   bool holder_died = false;  ///< of one of the actors in it: not to be used again
+  bool unfit = false;  ///< its environment could not be made
+  kind_record* kind = nullptr;
   chain<lease_record, &lease_record::of_worker> leases;
   chain_link<worker_record> of_state;  ///< of idle or of shared ones
   chain_link<worker_record> all;
+};
+
+/// What there is of one kind of workers, and who waits for one.
+struct kind_record {
+  using worker_chain = chain<worker_record, &worker_record::of_state>;
+  using lease_chain = chain<lease_record, &lease_record::waiting>;
+
+  std::uint32_t slot = 0;
+  worker_kind what;
+  std::string text;        ///< by which it is found
+  bool is_proven = false;  ///< one of it was ready: what its environment needs is there
+  std::size_t users = 0;   ///< workers, those asked for, and leases that wait for one
+  std::size_t requested = 0;  ///< processes that were asked for and have not joined
+  std::size_t starting = 0;   ///< that have joined and are not ready
+  std::size_t wanted = 0;     ///< processes that should be on their way
+  unsigned failures = 0;      ///< to start, in a row
+  instant retry_at = 0;
+  worker_chain idle;           ///< in order of age
+  worker_chain shared;
+  std::size_t fresh = 0;       ///< idle ones that have served nobody
+  std::size_t idle_asked = 0;  ///< idle ones with an open question
+  lease_chain unserved;         ///< that need a worker for tasks
+  lease_chain unserved_own;     ///< that need a fresh one, for an actor's own process
+  lease_chain unserved_shared;  ///< that need a place
+  std::size_t shared_leases = 0;  ///< of actors that share, without those that end
+  chain_link<kind_record> all;
+
+  bool is_plain() const noexcept { return what.number == 0; }
+  lease_chain& unserved_of(lease_purpose purpose) noexcept {
+    if (purpose == lease_purpose::shared_process) return unserved_shared;
+    return purpose == lease_purpose::own_process ? unserved_own : unserved;
+  }
+  bool is_waited_for() const noexcept {
+    return !unserved.empty() || !unserved_own.empty() || !unserved_shared.empty();
+  }
 };
 
 struct party_record {

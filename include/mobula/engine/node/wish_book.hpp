@@ -40,6 +40,8 @@ class wish_book {
     wish.purpose = one.purpose;
     wish.infeasible = false;
     wish.what = one.what;
+    wish.environment = one.environment;
+    wish.one_at_a_time = !one.environment.empty();
     queue_.adopt(wish, one.resources, one.resources_to_place);
     requester.wishes.push_back(wish);
     wishes_.emplace(wish_key{from, one.lease_class}, &wish);

@@ -37,6 +37,7 @@ struct class_spec {
   resource_vector resources;
   std::string what;  ///< for warnings: `task "add"`
   bool fail_if_infeasible = false;
+  payload environment{};  ///< of its workers
 };
 
 /// A push that a dead worker has not answered.
@@ -75,6 +76,7 @@ class task_leases {
     one.resources = spec.resources;
     one.what = spec.what;
     one.fail_if_infeasible = spec.fail_if_infeasible;
+    one.environment = spec.environment;
     one.queue = {};
     one.held.clear();
     one.wanted = one.behind = one.spare = 0;
@@ -87,7 +89,7 @@ class task_leases {
   /// What it was entered with.
   class_spec spec_of(slot home) const {
     const lease_class& one = classes_[home];
-    return {one.key, one.resources, one.what, one.fail_if_infeasible};
+    return {one.key, one.resources, one.what, one.fail_if_infeasible, one.environment};
   }
   /// A task of the class is over.
   void leave(slot home) {
@@ -328,6 +330,7 @@ class task_leases {
     resource_vector resources;
     std::string what;
     bool fail_if_infeasible = false;
+    payload environment;
     task_list queue;
     std::vector<slot> held;
     std::uint32_t behind = 0;  ///< the sum of its leases'
@@ -409,6 +412,7 @@ class task_leases {
     sent.resources_to_place = of.resources;
     sent.what = of.what;
     sent.fail_if_infeasible = of.fail_if_infeasible;
+    sent.environment = of.environment;
     out_.send(node_, std::move(sent));
   }
 

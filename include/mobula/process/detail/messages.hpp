@@ -21,10 +21,10 @@ namespace mobula::process::detail {
 /// Longest birth of a worker in bytes. Below what a Unix socket sends as one message, 208 KiB.
 inline constexpr std::size_t birth_bytes_max = std::size_t{128} << 10;
 
-enum class request_kind : std::uint32_t { start, end };
+enum class request_kind : std::uint32_t { start, end, folder };
 
-/// From the driver. A worker's birth follows the request to start it. Both ends run one program, so
-/// there is no format but this.
+/// From the driver. A worker's birth follows the request to start it, a path that of a folder. Both
+/// ends run one program, so there is no format but this.
 struct request {
   request_kind kind = request_kind::start;
   int signal = 0;

@@ -12,7 +12,9 @@
 #include <iterator>
 #include <memory>
 #include <span>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include <poll.h>
 #include <sys/prctl.h>
@@ -26,6 +28,7 @@
 #include "mobula/process/detail/signals.hpp"
 #include "mobula/process/detail/worker_birth.hpp"
 #include "mobula/process/detail/zygote_plan.hpp"
+#include "mobula/process/remove_folder.hpp"
 
 namespace mobula::process::detail {
 
@@ -90,8 +93,24 @@ class zygote_process {
   static constexpr int requests_at_once = 64;
 
   [[noreturn]] void end() noexcept {
+    // The driver may have died right after it told of one.
+    for (;;) {
+      const received got = receive_message(socket_.get(), {room_.get(), room_bytes});
+      if (got.error != 0 || got.bytes < sizeof(request)) break;
+      note_folder(got.bytes);
+    }
     family_.end_all();
+    for (const std::string& one : folders_) remove_folder(one);
     _exit(0);
+  }
+  /// The request that was taken last; whether it is about one.
+  bool note_folder(std::size_t bytes) {
+    request one;
+    std::memcpy(&one, room_.get(), sizeof one);
+    if (one.kind != request_kind::folder) return false;
+    const auto* const path = reinterpret_cast<const char*>(room_.get() + sizeof one);
+    folders_.emplace_back(path, bytes - sizeof one);
+    return true;
   }
 
   void see_deaths() {
@@ -111,6 +130,7 @@ class zygote_process {
       const received got = receive_message(socket_.get(), {room_.get(), room_bytes});
       if (got.error == EAGAIN) return;
       if (got.error != 0 || got.bytes < sizeof(request)) end();
+      if (note_folder(got.bytes)) continue;
       request one;
       std::memcpy(&one, room_.get(), sizeof one);
       if (one.kind == request_kind::end) {
@@ -156,6 +176,7 @@ class zygote_process {
   family family_;
   std::unique_ptr<std::byte[]> room_;
   std::deque<unsent_notice> unsent_;
+  std::vector<std::string> folders_;  ///< that go at the end
 };
 
 }  // namespace mobula::process::detail

@@ -1,0 +1,33 @@
+#pragma once
+
+/// How a field with a bad value is refused.
+
+#include <cstddef>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace mobula::processes {
+
+/// Of a user's text: what can't be printed is `?`, and it is cut at 200 characters.
+inline std::string in_quotes(std::string_view text) {
+  constexpr std::size_t length_max = 200;
+  std::string out = "\"";
+  for (const char one : text.substr(0, length_max)) {
+    const auto byte = static_cast<unsigned char>(one);
+    out += byte < 0x20 || byte == 0x7f ? '?' : one;
+  }
+  out += '"';
+  if (text.size() > length_max) out += "...";
+  return out;
+}
+
+/// "`field` = `value`: `why`".
+[[noreturn]] inline void refuse_field(std::string_view field, std::string_view value,
+                                      std::string_view why) {
+  std::string text(field);
+  text.append(" = ").append(value).append(": ").append(why);
+  throw std::invalid_argument(text);
+}
+
+}  // namespace mobula::processes
