@@ -59,9 +59,7 @@ class task_leases {
       : node_(node), tasks_(tasks), references_(refs), out_(out), options_(options) {}
 
   /// `enter` needs no more than the key then. O(1).
-  [[nodiscard]] bool knows(std::uint64_t key) const noexcept {
-    return class_by_key_.find(key) != class_by_key_.end();
-  }
+  bool knows(std::uint64_t key) const noexcept { return class_by_key_.contains(key); }
   /// The class's slot, for one task more; each is followed by a `leave`. O(1).
   slot enter(const class_spec& spec) {
     const auto at = class_by_key_.find(spec.key);
