@@ -16,6 +16,7 @@
 #include <vector>
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "backends/processes_support.hpp"
@@ -181,6 +182,31 @@ TEST_CASE("the parts of a large result are read by who wants them", "[processes]
   CHECK(mobula::wait({whole}).ready.size() == 1);
   const auto late = mobula::split(std::move(whole), 3);
   for (int i = 0; i < 3; ++i) CHECK(are_numbers(get(late[i]), mebibyte, i + 1));
+}
+
+TEST_CASE("without descriptors for memory an object fails by name, and costs the store nothing",
+          "[processes][clause-37]") {
+  mobula::runtime runtime{small_store(1)};
+  get(async([] { return 0; }));
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const int next = ::dup(0);  // the lowest that is free
+  REQUIRE(next >= 0);
+  ::close(next);
+  rlimit few = before;
+  few.rlim_cur = static_cast<rlim_t>(next);
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+  std::vector<future<std::vector<int>>> all;
+  for (int i = 0; i < 10; ++i) all.push_back(async<numbers>({.max_retries = 0}, 8 * mebibyte, i));
+  std::vector<std::string> said;
+  for (const auto& one : all) said.push_back(error_of<mobula::store_full_error>(one).what());
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  for (const std::string& one : said) {
+    CHECK_THAT(one, ContainsSubstring("Too many open files") && ContainsSubstring("ulimit -n"));
+  }
+  for (int i = 0; i < 10; ++i) {
+    CHECK(are_numbers(get(async<numbers>(8 * mebibyte, i)), 8 * mebibyte, i));
+  }
 }
 
 TEST_CASE("an object that is larger than the store is refused by name",

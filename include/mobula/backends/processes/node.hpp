@@ -383,10 +383,11 @@ inline void node::send(party to, engine::message&& one) {
         created->status = engine::store_status::full;
         created->why = {.code = error_code::store_full,
                         .what = std::string("the object store has no memory: ") + thrown.what()};
-        // What was never there is published and freed, so that the machine forgets it.
+        // What was never there is freed and published, so that the machine forgets it, and does
+        // not spill it meanwhile.
         later([this, to, object = created->object] {
+          node_.receive(object.owner, engine::free_object{object}, now());
           node_.receive(to, engine::publish_object{object}, now());
-          node_.receive(to, engine::free_object{object}, now());
         });
       }
     }
