@@ -423,6 +423,17 @@ TEST_CASE("a part that is cancelled leaves the others, and has one producer",
   CHECK(lost.state()->handles() == 1);
 }
 
+namespace {
+struct idle {};
+}  // namespace
+
+TEST_CASE("what the backend settles has no producer any more", "[futures][clause-26]") {
+  test_runtime runtime;
+  const future<void> stopped = mobula::spawn<idle>().stop();
+  get(stopped);
+  wait_until([&] { return !stopped.state()->is_producing(); }, "the backend to be done with it");
+}
+
 // --- Handles -------------------------------------------------------------------------------------
 
 TEST_CASE("an empty future is a logic_error wherever it is used", "[futures][clause-16]") {

@@ -147,6 +147,7 @@ inline engine::object_key program_process::key_of(const attachment& one) {
 inline engine::object_key program_process::adopt(detail::record& one) {
   engine::object_key key;
   event([&] { key = owner_.make_pending(); });
+  leave_producer(one);
   bind(one, key);
   auto* const local = new local_object{{}, this, detail::record_ptr::share(&one), key};
   local->link.fire = &local_object::fired;

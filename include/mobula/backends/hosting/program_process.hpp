@@ -45,13 +45,16 @@ inline bool takes_arguments(detail::task& one) noexcept {
   return (bits.fetch_and(static_cast<std::uint16_t>(~claimed_by_submit)) & claimed_by_submit) != 0;
 }
 /// Whether the caller is the one who ends the record's producer: an outcome may come while the
-/// runtime's end gives the record another. The producer of what is neither a task nor a promise is
-/// whoever made it: `split` of its parts, say. Any thread.
+/// runtime's end gives the record another. Never of one that `leave_producer` was called for. Any
+/// thread.
 inline bool takes_producer(detail::record& one) noexcept {
-  if (one.kind != detail::task_record && one.kind != detail::promise_record) return false;
   if (!one.is_producing()) return false;
   const std::atomic_ref<std::uint16_t> bits(one.spare);
   return (bits.fetch_or(producer_ended) & producer_ended) == 0;
+}
+/// The record's producer is whoever made it, not the backend: `split` of its parts, say.
+inline void leave_producer(detail::record& one) noexcept {
+  std::atomic_ref<std::uint16_t>(one.spare).fetch_or(producer_ended);
 }
 
 /// Who waits for something, wherever it does.
