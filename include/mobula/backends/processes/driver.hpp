@@ -229,8 +229,9 @@ class driver_host final : public process_host {
 
   /// Hears of workers' starts and ends, and looks at their memory.
   void watch() {
-    pollfd both[2] = {{zygote_->descriptor(), POLLIN, 0}, {wake_watch_, POLLIN, 0}};
     for (;;) {
+      // The zygote may be another one than before.
+      pollfd both[2] = {{zygote_->descriptor(), POLLIN, 0}, {wake_watch_, POLLIN, 0}};
       if (::poll(both, 2, memory_->wait_ms()) < 0 && errno != EINTR) return;
       if (both[1].revents != 0) {
         std::uint64_t count = 0;
