@@ -5,10 +5,15 @@
 //   $ ./processes_chaos 10
 //   chaos: all is well
 //
-// The number is that of seconds; `./processes_chaos 300 7` takes five minutes from seed 7, else
-// the seed is new each time and told where something is wrong.
+// Not of the suite yet: on a busy machine one run of several hangs (2026-11-29). To build it:
 //
-// From outside: SIGKILL and SIGSTOP to random workers and now and then to their parent, and a
+//   $ g++ -std=c++20 -g -D MOBULA_WITH_PROCESSES=1 -I include -I tests \
+//       tests/backends/by_hand/processes_chaos.cpp -o processes_chaos -pthread
+//
+// The number is that of seconds; `./processes_chaos 300 7 parent` takes five minutes from seed 7,
+// else the seed is new each time and told where something is wrong.
+//
+// From outside: SIGKILL and SIGSTOP to random workers, with `parent` now and then to theirs, and a
 // signal a millisecond to the driver, whose handler interrupts system calls. Inside: random
 // programs of tasks, nested tasks, large values, actors and cancels, compared with what they
 // should give. Runs are counted in memory that all processes share.
@@ -27,6 +32,7 @@
 #include <random>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -109,7 +115,8 @@ void end_interrupts() {
 
 class trouble {
  public:
-  explicit trouble(std::uint32_t seed) : random_(seed), thread_([this] { make(); }) {}
+  trouble(std::uint32_t seed, bool parent_too)
+      : random_(seed), parent_too_(parent_too), thread_([this] { make(); }) {}
   trouble(const trouble&) = delete;
   trouble& operator=(const trouble&) = delete;
   ~trouble() {
@@ -137,12 +144,18 @@ class trouble {
   void strike() {
     const std::vector<pid_t> zygotes = children_of(::getpid());
     if (zygotes.empty()) return;
-    if (random_() % 200 == 0) {
+    if (parent_too_ && random_() % 200 == 0) {
       ::kill(zygotes.front(), SIGKILL);
       return;
     }
     go_on(1);
-    const std::vector<pid_t> workers = children_of(zygotes.front());
+    // Those that were there a while ago: who is killed when it starts, three times in a row, is an
+    // error of its own.
+    std::vector<pid_t> workers = children_of(zygotes.front());
+    std::swap(workers, seen_);
+    std::erase_if(workers, [&](pid_t one) {
+      return std::find(seen_.begin(), seen_.end(), one) == seen_.end();
+    });
     if (workers.empty()) return;
     const pid_t one = workers[random_() % workers.size()];
     if (random_() % 4 != 0) {
@@ -161,6 +174,8 @@ class trouble {
   }
 
   std::mt19937 random_;
+  const bool parent_too_;
+  std::vector<pid_t> seen_;
   std::vector<pid_t> stopped_;
   std::atomic<bool> over_{false};
   std::thread thread_;
@@ -276,7 +291,7 @@ class rounds {
   std::uint32_t runs_used_ = 0;
 };
 
-int drive(int seconds, std::uint32_t seed) {
+int drive(int seconds, std::uint32_t seed, bool parent_too) {
   make_runs();
   const rlimit no_core{0, 0};
   ::setrlimit(RLIMIT_CORE, &no_core);
@@ -289,7 +304,7 @@ int drive(int seconds, std::uint32_t seed) {
   const auto until = std::chrono::steady_clock::now() + 1s * seconds;
   std::uint64_t count = 0;
   {
-    const trouble outside(seed + 1);
+    const trouble outside(seed + 1, parent_too);
     begin_interrupts();
     try {
       for (; std::chrono::steady_clock::now() < until; ++count) work.one();
@@ -321,7 +336,7 @@ int main(int argc, char** argv) {
       argc > 2 ? static_cast<std::uint32_t>(std::strtoul(argv[2], nullptr, 10))
                : std::random_device{}();
   try {
-    drive(seconds, seed);
+    drive(seconds, seed, argc > 3 && std::string_view(argv[3]) == "parent");
   } catch (const std::exception& thrown) {
     std::printf("chaos: seed %u: %s\n", seed, thrown.what());
     return 1;
