@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "mobula/process/detail/descriptor.hpp"
+#include "mobula/process/detail/spawn_plan.hpp"
 
 namespace mobula::process {
 
@@ -59,28 +60,14 @@ class command_run {
 
  private:
   int spawn(const std::string& command, int output) {
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO);
-    posix_spawnattr_t attributes;
-    posix_spawnattr_init(&attributes);
-    sigset_t all;
-    sigfillset(&all);
-    posix_spawnattr_setsigdefault(&attributes, &all);
-    sigset_t none;
-    sigemptyset(&none);
-    posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setpgroup(&attributes, 0);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF |
-                                              POSIX_SPAWN_SETSIGMASK);
+    spawn_plan plan(POSIX_SPAWN_SETPGROUP);
+    posix_spawn_file_actions_addopen(&plan.actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_adddup2(&plan.actions, output, STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&plan.actions, output, STDERR_FILENO);
+    posix_spawnattr_setpgroup(&plan.attributes, 0);
     std::string shell = "sh", option = "-c", text = command;
     char* const arguments[] = {shell.data(), option.data(), text.data(), nullptr};
-    const int error = posix_spawn(&pid_, "/bin/sh", &actions, &attributes, arguments, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attributes);
-    return error;
+    return posix_spawn(&pid_, "/bin/sh", &plan.actions, &plan.attributes, arguments, environ);
   }
 
   /// Until it has ended, or its time is over.

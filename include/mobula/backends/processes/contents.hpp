@@ -21,9 +21,10 @@
 #include <unistd.h>
 
 #include "mobula/backends/processes/descriptor.hpp"
-#include "mobula/backends/processes/refusal.hpp"
+#include "mobula/backends/processes/in_quotes.hpp"
 #include "mobula/core/errors.hpp"
 #include "mobula/core/sha256.hpp"
+#include "mobula/core/validate.hpp"
 #include "mobula/process/remove_folder.hpp"
 
 namespace mobula::processes {
@@ -176,7 +177,7 @@ class contents {
     static constexpr std::size_t room_bytes = std::size_t{256} << 10;
 
     [[noreturn]] void refuse(const std::string& why) const {
-      refuse_field(field_, in_quotes(path_), why);
+      detail::throw_invalid(field_, in_quotes(path_), why);
     }
     [[noreturn]] void refuse_read(const std::string& at, int error) const {
       refuse("can't read \"" + at + "\": " + std::strerror(error));
@@ -234,7 +235,7 @@ class contents {
   /// Returns the content's name.
   std::string add(const std::string& path, std::string_view field, bool directory) const {
     const auto refuse = [&](const std::string& why) {
-      refuse_field(field, in_quotes(path), why);
+      detail::throw_invalid(field, in_quotes(path), why);
     };
     struct stat about {};
     if (::stat(path.c_str(), &about) != 0) refuse(std::strerror(errno));

@@ -20,9 +20,10 @@
 
 #include "mobula/backends/processes/birth.hpp"
 #include "mobula/backends/processes/contents.hpp"
-#include "mobula/backends/processes/refusal.hpp"
+#include "mobula/backends/processes/in_quotes.hpp"
 #include "mobula/core/environment.hpp"
 #include "mobula/core/sha256.hpp"
+#include "mobula/core/validate.hpp"
 #include "mobula/engine/payload.hpp"
 #include "mobula/serialization/input.hpp"
 #include "mobula/serialization/message.hpp"
@@ -156,8 +157,8 @@ class environments {
     const std::string field(owner);
     for (const auto& [name, text] : own.variables) {
       if (name.starts_with("MOBULA_WORKER")) {
-        refuse_field(field + ".variables", in_quotes(name),
-                     "is what a runtime knows its workers by");
+        detail::throw_invalid(field + ".variables", in_quotes(name),
+                              "is what a runtime knows its workers by");
       }
       made.variables[name] = text;
     }
@@ -170,9 +171,9 @@ class environments {
     if (!own.setup.empty() || sets_time) made.setup_timeout = own.setup_timeout;
     if (made.setup.empty()) made.setup_timeout = {};
     if (const std::size_t size = made.write().size(); size > bytes_max) {
-      refuse_field(field, std::to_string(size) + " bytes",
-                   "variables, setup and names of files may have " +
-                       std::to_string(bytes_max) + " together");
+      detail::throw_invalid(field, std::to_string(size) + " bytes",
+                            "variables, setup and names of files may have " +
+                                std::to_string(bytes_max) + " together");
     }
     return made;
   }
@@ -186,7 +187,7 @@ class environments {
   std::string content_of(const std::string& path, bool directory, const std::string& field) {
     char* const real = ::realpath(path.c_str(), nullptr);
     if (real == nullptr) {
-      refuse_field(field, in_quotes(path), std::strerror(errno));
+      detail::throw_invalid(field, in_quotes(path), std::strerror(errno));
     }
     const std::string whole = real;
     std::free(real);
@@ -203,11 +204,11 @@ class environments {
     for (const std::string& path : paths) {
       const std::string name = path.substr(path.rfind('/') + 1);
       if (name.empty() || name == "." || name == "..") {
-        refuse_field(field, in_quotes(path), "is no file's name");
+        detail::throw_invalid(field, in_quotes(path), "is no file's name");
       }
       if (!made.emplace(name, content_of(path, false, field)).second) {
-        refuse_field(field, in_quotes(path),
-                     "there is another one with the name \"" + name + "\"");
+        detail::throw_invalid(field, in_quotes(path),
+                              "there is another one with the name \"" + name + "\"");
       }
     }
     return made;

@@ -11,7 +11,8 @@
 #include <string_view>
 #include <vector>
 
-#include "mobula/backends/processes/refusal.hpp"
+#include "mobula/backends/processes/in_quotes.hpp"
+#include "mobula/core/validate.hpp"
 
 namespace mobula::processes {
 
@@ -32,9 +33,9 @@ inline std::vector<std::string> visible_gpus(double count) {
     at = end + 1;
   }
   if (names.size() < needed) {
-    refuse_field("runtime_options.gpus", std::to_string(needed),
-                 "CUDA_VISIBLE_DEVICES = " + in_quotes(all) + " names " +
-                     std::to_string(names.size()));
+    detail::throw_invalid("runtime_options.gpus", std::to_string(needed),
+                          "CUDA_VISIBLE_DEVICES = " + in_quotes(all) + " names " +
+                              std::to_string(names.size()));
   }
   return names;
 }

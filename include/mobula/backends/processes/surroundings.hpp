@@ -19,7 +19,7 @@
 #include "mobula/backends/processes/contents.hpp"
 #include "mobula/backends/processes/descriptor.hpp"
 #include "mobula/backends/processes/environments.hpp"
-#include "mobula/backends/processes/refusal.hpp"
+#include "mobula/backends/processes/in_quotes.hpp"
 #include "mobula/core/duration.hpp"
 #include "mobula/core/errors.hpp"
 #include "mobula/process/command.hpp"

@@ -26,6 +26,7 @@
 #include "mobula/process/detail/messages.hpp"
 #include "mobula/process/detail/proc.hpp"
 #include "mobula/process/detail/signals.hpp"
+#include "mobula/process/detail/spawn_plan.hpp"
 #include "mobula/process/detail/zygote_plan.hpp"
 #include "mobula/process/detail/zygote_process.hpp"
 
@@ -84,32 +85,6 @@ inline pid_t fork_zygote(const zygote_plan& plan, worker_entry entry,
   }();
   _exit(1);
 }
-
-/// What `posix_spawn` needs, freed at the end.
-class spawn_plan {
- public:
-  spawn_plan() {
-    posix_spawn_file_actions_init(&actions);
-    posix_spawnattr_init(&attributes);
-    sigset_t all;
-    sigfillset(&all);
-    posix_spawnattr_setsigdefault(&attributes, &all);
-    sigset_t none;
-    sigemptyset(&none);
-    posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF |
-                                              POSIX_SPAWN_SETSIGMASK);
-  }
-  spawn_plan(const spawn_plan&) = delete;
-  spawn_plan& operator=(const spawn_plan&) = delete;
-  ~spawn_plan() {
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attributes);
-  }
-
-  posix_spawn_file_actions_t actions;
-  posix_spawnattr_t attributes;
-};
 
 /// The strings' pointers, and a null.
 inline std::vector<char*> pointers_to(std::vector<std::string>& strings) {

@@ -1,9 +1,8 @@
 #pragma once
 
-/// How a field with a bad value is refused.
+/// How a user's text stands in an error.
 
 #include <cstddef>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 
@@ -20,14 +19,6 @@ inline std::string in_quotes(std::string_view text) {
   out += '"';
   if (text.size() > length_max) out += "...";
   return out;
-}
-
-/// "`field` = `value`: `why`".
-[[noreturn]] inline void refuse_field(std::string_view field, std::string_view value,
-                                      std::string_view why) {
-  std::string text(field);
-  text.append(" = ").append(value).append(": ").append(why);
-  throw std::invalid_argument(text);
 }
 
 }  // namespace mobula::processes
