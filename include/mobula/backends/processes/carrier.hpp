@@ -217,6 +217,7 @@ class carrier {
 
  private:
   static constexpr std::size_t poll_share = 256;
+  static constexpr std::size_t local_share = 4096;
   static constexpr instant tick = 1'000'000;       ///< ns; how long nobody may look
   static constexpr instant quiet_after = 20 * tick;  ///< then the helper sleeps for good
   static constexpr instant awake = INT64_MIN;        ///< nobody sleeps
@@ -314,10 +315,14 @@ class carrier {
     }
     return true;
   }
-  /// Delivers what local parties have said, and publishes.
+  /// Delivers what local parties have said, and publishes. Others are heard too, however long it
+  /// lasts.
   void end_turn() {
     MOBULA_ASSERT(owner_.load(std::memory_order_relaxed) == &mark(), "a turn is the thread's own");
-    while (hear_local()) {
+    for (std::size_t steps = 1; hear_local(); ++steps) {
+      if (steps % local_share != 0) continue;
+      ends_.flush();
+      poll(poll_share);
     }
     ends_.flush();
     schedule_timer();

@@ -14,43 +14,20 @@
 
 #include "mobula/core/assert.hpp"
 #include "mobula/engine/outbox.hpp"
+#include "mobula/engine/owner/lease_parts.hpp"
 #include "mobula/engine/owner/task_slot.hpp"
 #include "mobula/engine/references.hpp"
 #include "mobula/engine/slab.hpp"
 
 namespace mobula::engine {
 
-struct lease_options {
-  /// Pushes of one lease without an answer. Source: a worker of empty tasks must not run dry in the
-  /// time of a round trip, and what is pushed is what a steal may have to bring back.
-  std::uint32_t pipeline_max = 32;
-  /// How long an idle lease is kept, in nanoseconds. Source: Ray keeps an idle worker 1 s, but not
-  /// its CPUs; 10 ms is longer than a caller's thought between two tasks.
-  instant linger = 10'000'000;
-  /// Leases wished for at once, per class.
-  std::uint32_t wanted_max = 4096;
-};
-
-/// What tasks must have in common to share leases. `key` stands for all of it; the host makes it.
-struct class_spec {
-  std::uint64_t key = 0;
-  resource_vector resources;
-  std::string what;  ///< for warnings: `task "add"`
-  bool fail_if_infeasible = false;
-  payload environment{};  ///< of its workers
-};
-
-/// A push that a dead worker has not answered.
-struct lost_push {
-  slot task = no_slot;
-  bool begun = false;  ///< it may have run, or run in part
-};
-
 /// Invariants:
 ///  - A ready task stands in its class's queue; a pushed one in its lease's list, in the order of
 ///    pushing.
 ///  - The node has heard of a wish that is not zero as long as a class has tasks that wait for a
 ///    worker, in its queue or behind another push, and no idle lease; and of none when it has not.
+///    What a steal has been asked for needs no lease until the answer comes: with one nothing could
+///    be done, and it would be taken back for those who can, and wished for again, without end.
 ///  - A lease is returned once, when nothing that was pushed to it is unanswered.
 class task_leases {
  public:
@@ -121,7 +98,6 @@ class task_leases {
     lease& at = leases_[from];
     at.unanswered.remove(tasks_, task);
     at.blocked = false;
-    at.steal_asked = false;
     const slot next = at.unanswered.first;
     if (next == no_slot) {
       rest(from, now);
@@ -203,7 +179,10 @@ class task_leases {
         enqueue_front(one);
       }
     }
-    of.steal_asked = !what.blocked && what.tasks.empty();  // asking again would bring nothing yet
+    if (!what.blocked) {
+      of.steal_asked = false;
+      if (what.tasks.empty()) of.fixed = of.pushed_when_asked;
+    }
     count(of);
     if (of.unanswered.empty()) rest(which, now);
     pump(home);
@@ -288,7 +267,7 @@ class task_leases {
       });
       std::uint32_t behind = 0, spare = 0;
       for (const slot which : one.held) {
-        behind += leases_[which].unanswered.size > 1 ? leases_[which].unanswered.size - 1 : 0;
+        behind += behind_in(leases_[which]);
         spare += leases_[which].idle && !leases_[which].reclaimed ? 1 : 0;
         MOBULA_ASSERT(leases_.holds(which) && leases_[which].home == home,
                       "a class holds its own leases");
@@ -314,9 +293,11 @@ class task_leases {
     std::uint64_t pushed = 0;
     bool blocked = false;      ///< its body waits: what is pushed comes back
     bool reclaimed = false;    ///< to be returned as soon as all is answered
-    bool steal_asked = false;  ///< and nothing has changed since
+    bool steal_asked = false;  ///< and not answered; it will be, if the worker lives
+    std::uint64_t pushed_when_asked = 0;
+    std::uint64_t fixed = 0;   ///< the newest push that can't be stolen, as was answered
     bool idle = false;         ///< in the list of idle ones
-    std::uint32_t behind = 0;  ///< pushes that wait behind another, as its class has counted them
+    std::uint32_t behind = 0;  ///< `behind_in`, as its class has counted it
     bool spare = false;        ///< it is idle and may be used, as its class has counted it
     instant idle_since = 0;
     slot next_idle = no_slot;
@@ -363,11 +344,11 @@ class task_leases {
     task_slot& one = tasks_[task];
     if (at.idle) leave_idle(to);
     at.unanswered.push_back(tasks_, task);
+    one.index = ++at.pushed;
     count(at);
     one.state = task_state::pushed;
     one.lease = to;
     one.worker = at.worker;
-    one.index = ++at.pushed;
     push_task sent;
     sent.task = one.key;
     sent.lease = at.id;
@@ -385,15 +366,15 @@ class task_leases {
     slot victim = no_slot;
     for (const slot which : of.held) {
       lease& one = leases_[which];
-      if (one.blocked || one.steal_asked || one.unanswered.size < 2) continue;
-      if (victim == no_slot || one.unanswered.size > leases_[victim].unanswered.size) {
-        victim = which;
-      }
+      if (one.blocked || one.behind == 0) continue;
+      if (victim == no_slot || one.behind > leases_[victim].behind) victim = which;
     }
     if (victim == no_slot) return;
-    leases_[victim].steal_asked = true;
-    out_.send(leases_[victim].worker,
-              steal_tasks{leases_[victim].id, leases_[victim].unanswered.size / 2});
+    lease& from = leases_[victim];
+    out_.send(from.worker, steal_tasks{from.id, (from.behind + 1) / 2});
+    from.steal_asked = true;
+    from.pushed_when_asked = from.pushed;
+    count(from);
   }
 
   /// Told when it begins or ends, and when it has doubled: a flood costs few messages.
@@ -431,10 +412,16 @@ class task_leases {
     idle_last_ = which;
     count(one);
   }
+  /// Pushes that wait behind another, and for which another worker can be asked for.
+  static std::uint32_t behind_in(const lease& one) noexcept {
+    if (one.steal_asked || one.unanswered.size < 2) return 0;
+    return static_cast<std::uint32_t>(
+        std::min<std::uint64_t>(one.unanswered.size - 1, one.pushed - one.fixed));
+  }
   /// What its class knows of it.
   void count(lease& one) noexcept {
     lease_class& of = classes_[one.home];
-    const std::uint32_t behind = one.unanswered.size > 1 ? one.unanswered.size - 1 : 0;
+    const std::uint32_t behind = behind_in(one);
     const bool spare = one.idle && !one.reclaimed;
     of.behind += behind - std::exchange(one.behind, behind);
     of.spare += static_cast<std::uint32_t>(spare) -
