@@ -221,6 +221,18 @@ TEST_CASE("owner: a worker that is known to be dead gets no call of a late word"
   CHECK(at.dead() == words{"o1 failed 7 died"});
 }
 
+// Judged by the cut alone, a call that had begun would begin again, free of charge.
+TEST_CASE("owner: what a dead worker had begun is not guessed, however late the node's word",
+          "[engine][owner][clause-25]") {
+  living at;
+  at.call(retried(at, 0));
+  CHECK(at.cut(w).empty());
+  CHECK(at.after([&] { at.work.timer(at.now + owner_options{}.death_patience); }).empty());
+  CHECK(at.work.next_timer() == never);
+  CHECK(at.tell(node, party_died{{.who = w, .running = {at.key(2)}}}).empty());
+  CHECK(at.alive(2, v) == words{"N <- free o2", "o2 failed 7 the actor died"});
+}
+
 TEST_CASE("owner: old news change nothing", "[engine][owner]") {
   living at;
   at.restarting(3);

@@ -214,6 +214,14 @@ class calls {
     end_lines(which, out);
     resolve(which, out);
   }
+  /// It may have begun some that are not answered. O(actors).
+  [[nodiscard]] bool are_at(party worker) {
+    bool has = false;
+    actors_.for_each([&](slot, actor& one) {
+      has = has || (!one.pushed.empty() && tasks_[one.pushed.first].worker == worker);
+    });
+    return has;
+  }
   /// A worker is dead, and nothing of it is on its way: what it has not answered is lost.
   /// O(actors).
   void worker_gone(party worker, const key_list& running, std::vector<ended_call>& out) {

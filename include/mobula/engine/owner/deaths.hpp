@@ -15,7 +15,7 @@ namespace mobula::engine {
 /// any more; and the node has said how the party died, so that one knows what it had begun.
 ///
 /// Nobody tells a newcomer how those died who were dead before it came, and it needs no more than
-/// that they are: after some time the cut is enough for whoever has no lease of the dead.
+/// that they are: after some time the cut is enough for whoever has pushed nothing to the dead.
 class deaths {
  public:
   /// True: now both are known. `late`: when the node's word is not waited for any more.

@@ -204,10 +204,13 @@ class owner final : private references_host {
   }
   void timer(instant now) {
     tasks_.timer(now);
-    const auto lends = [this](party who) { return tasks_.has_lease_of(who); };
+    // Of what was pushed one has to know what had begun.
+    const auto is_told = [this](party who) {
+      return tasks_.has_lease_of(who) || tasks_.has_calls_at(who);
+    };
     death how;
     how.kind = death_kind::lost;
-    while (deaths_.overdue(now, lends, how.who)) judge(how);
+    while (deaths_.overdue(now, is_told, how.who)) judge(how);
     step(now);
   }
   /// The program ends: idle leases go back at once.

@@ -144,6 +144,7 @@ class submissions {
   }
   void reclaim(const reclaim_lease& what) { leases_.reclaim(what); }
   [[nodiscard]] bool has_lease_of(party worker) { return leases_.has_lease_of(worker); }
+  [[nodiscard]] bool has_calls_at(party worker) { return calls_.are_at(worker); }
 
   /// The node has lost what was stored. `dying(party)`: the node has said that it is dead, and its
   /// last words may still be on their way.
