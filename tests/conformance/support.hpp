@@ -40,7 +40,7 @@ inline std::string backend_under_test() {
 }
 
 /// What a suite for several backends has to know of each. To test another one: its line here, its
-/// word in `MOBULA_TEST_BACKENDS`, and what it can't do in `lacks`.
+/// word in `test_backends` of tests/CMakeLists.txt, and what it can't do in `lacks`.
 struct backend_traits {
   std::string_view name;
   bool one_process = true;  ///< bodies share the driver's memory: cases tagged [in-process] run

@@ -39,7 +39,7 @@ function(mobula_component name)
 
   add_library(mobula_${name} INTERFACE)
   add_library(mobula::${name} ALIAS mobula_${name})
-  set_target_properties(mobula_${name} PROPERTIES EXPORT_NAME ${name} VERIFY_INTERFACE_HEADER_SETS ${PROJECT_IS_TOP_LEVEL})
+  set_target_properties(mobula_${name} PROPERTIES EXPORT_NAME ${name})
   target_compile_features(mobula_${name} INTERFACE cxx_std_20)
   list(TRANSFORM headers PREPEND "${include_dir}/")
   target_sources(mobula_${name} INTERFACE FILE_SET HEADERS BASE_DIRS "${include_dir}" FILES ${headers})

@@ -5,11 +5,6 @@
 //   $ ./processes_chaos 10
 //   chaos: all is well
 //
-// Not of the suite yet: on a busy machine one run of several hangs (2026-11-29). To build it:
-//
-//   $ g++ -std=c++20 -g -D MOBULA_WITH_PROCESSES=1 -I include -I tests \
-//       tests/backends/by_hand/processes_chaos.cpp -o processes_chaos -pthread
-//
 // The number is that of seconds; `./processes_chaos 300 7 parent` takes five minutes from seed 7,
 // else the seed is new each time and told where something is wrong.
 //
