@@ -2,6 +2,7 @@
 
 #include "mobula/net/progress.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <set>
@@ -176,4 +177,18 @@ TEST_CASE("whoever waits for a body is told once", "[progress]") {
   CHECK_FALSE(mine.take_body_awaited());
   mine.set_retryable(true);
   CHECK(progress_view(shared, 3).retryable());
+}
+
+TEST_CASE("last words are the dead process's own, and end with it", "[progress]") {
+  exchange shared = exchange::create(net_test::small);
+  shared.announce(3);
+  const progress_view seen(shared, 3);
+  CHECK(seen.last_words().empty());
+  const auto room = mobula::net::last_words_of(shared, 3);
+  std::fill(room.begin(), room.end(), 'x');  // without the zero at the end
+  shared.retire(3);
+  CHECK(seen.last_words() == std::string(room.size(), 'x'));
+  shared.reclaim(3);
+  shared.announce(3);
+  CHECK(seen.last_words().empty());
 }

@@ -39,7 +39,7 @@ namespace mobula::net {
 namespace detail {
 
 /// Written by whoever makes the segment, and the layout's version.
-inline constexpr std::uint64_t exchange_magic = 0x6d6f'6275'6c61'0001;
+inline constexpr std::uint64_t exchange_magic = 0x6d6f'6275'6c61'0002;
 
 }  // namespace detail
 
@@ -240,6 +240,7 @@ class exchange {
     area.body_awaited.store(0, std::memory_order_relaxed);
     area.name_version.store(0, std::memory_order_relaxed);
     for (std::atomic<std::uint64_t>& word : area.name) word.store(0, std::memory_order_relaxed);
+    area.last_words[0] = '\0';
   }
 
   std::uint32_t take_free_ring() noexcept {

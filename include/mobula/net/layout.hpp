@@ -31,6 +31,8 @@ namespace detail {
 inline constexpr std::uint32_t calls_max = 65'536;
 /// Longest name of what a process does, in bytes.
 inline constexpr std::size_t name_bytes = 64;
+/// Longest last words of a process, in bytes, with the zero behind them.
+inline constexpr std::size_t last_words_bytes = 4096;
 
 /// A process's own account of what it does; see progress.hpp. Zero at first.
 struct progress_area {
@@ -46,6 +48,8 @@ struct progress_area {
   std::atomic<std::uint32_t> name_version;
   /// Text, then zeros.
   std::atomic<std::uint64_t> name[name_bytes / 8];
+  /// Text, then a zero; to be read when the process is dead. A signal handler may write it.
+  char last_words[last_words_bytes];
   alignas(128) std::atomic<std::uint64_t> valid[calls_max / 64];
   struct call {
     std::atomic<std::uint64_t> a, b;

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,12 @@
 #include "mobula/net/exchange.hpp"
 
 namespace mobula::net {
+
+/// Where a process may write why it ends, text and a zero, for `progress_view::last_words`. Of its
+/// own party; until it has ended.
+inline std::span<char> last_words_of(const exchange& of, std::uint64_t self) noexcept {
+  return of.progress_of(self).last_words;
+}
 
 /// The process's own side: it writes down what it is about to do, and no crash can take that back.
 /// One thread at a time. The exchange outlives it. No system call; no allocation beyond the most
@@ -156,6 +163,11 @@ class progress_view {
                                 std::find(bytes.begin(), bytes.end(), '\0') - bytes.begin())};
     }
     return {};
+  }
+
+  /// Of a dead process: why it ended, where it has said so. The dead may have scribbled in it.
+  std::string last_words() const {
+    return {area_->last_words, ::strnlen(area_->last_words, detail::last_words_bytes)};
   }
 
   /// There were calls that `for_each_call` can't show.

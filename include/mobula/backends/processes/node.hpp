@@ -27,6 +27,8 @@
 
 #include "mobula/backends/hosting/program_state.hpp"
 #include "mobula/backends/processes/carrier.hpp"
+#include "mobula/backends/processes/last_words.hpp"
+#include "mobula/engine/death_text.hpp"
 #include "mobula/engine/directory/directory.hpp"
 #include "mobula/engine/node/node.hpp"
 #include "mobula/net/progress.hpp"
@@ -277,6 +279,7 @@ inline void node::end_process(party worker, engine::death_kind kind, const std::
 
 inline engine::death node::death_of(party worker, const process::worker_report& what) {
   engine::death made;
+  const net::progress_view last(in_.exchange(), worker.value());
   if (const auto by_us = ended_.find(worker); by_us != ended_.end()) {
     made = std::move(by_us->second);
     ended_.erase(by_us);
@@ -284,9 +287,9 @@ inline engine::death node::death_of(party worker, const process::worker_report& 
     made.kind = what.signal != 0 ? engine::death_kind::crashed : engine::death_kind::exited;
     made.signal = what.signal;
     made.exit_code = what.status;
+    made.text = readable_words(last.last_words());
   }
   made.who = worker;
-  const net::progress_view last(in_.exchange(), worker.value());
   made.begun = last.begun();
   made.lease = engine::lease_id{last.lease()};
   last.for_each_call([&](std::uint64_t owner, std::uint64_t number) {
@@ -317,10 +320,7 @@ inline void node::heard_of(const process::worker_report& what) {
       break;
   }
   if (starting_.contains(worker)) {
-    return fail_start(worker, what.signal != 0
-                                  ? "its process died of signal " + std::to_string(what.signal)
-                                  : "its process ended with exit code " +
-                                        std::to_string(what.status));
+    return fail_start(worker, "its process " + engine::to_string(death_of(worker, what)));
   }
   in_.exchange().retire(worker.value());
   in_.bury(worker);

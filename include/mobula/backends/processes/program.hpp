@@ -31,6 +31,7 @@
 #include "mobula/backends/processes/carrier.hpp"
 #include "mobula/backends/processes/worker_output.hpp"
 #include "mobula/net/progress.hpp"
+#include "mobula/process/backtrace.hpp"
 #include "mobula/store/segment_map.hpp"
 
 namespace mobula::processes {
@@ -313,7 +314,10 @@ inline void program::hire() {
   for (std::size_t i = 0; i < idle; ++i) carrier::nudge(*idle_[idle_.size() - 1 - i]);
   for (std::size_t i = idle + hired_; i < wanted; ++i) {
     ++hired_;
-    std::thread([this] { take_bodies(false); }).detach();  // for as long as the process lives
+    std::thread([this] {  // for as long as the process lives
+      const process::crash_stack stack;
+      take_bodies(false);
+    }).detach();
   }
 }
 inline void program::work() {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <exception>
 #include <map>
 #include <memory>
 #include <span>
@@ -14,16 +15,19 @@
 
 #include "mobula/backends/processes/environments.hpp"
 #include "mobula/backends/processes/host.hpp"
+#include "mobula/backends/processes/last_words.hpp"
 #include "mobula/backends/processes/surroundings.hpp"
 #include "mobula/backends/processes/worker_output.hpp"
 #include "mobula/net/exchange.hpp"
+#include "mobula/net/progress.hpp"
+#include "mobula/process/backtrace.hpp"
 
 namespace mobula::processes {
 
 class worker_host final : public process_host {
  public:
-  worker_host(const worker_birth& birth, shipped_environment own)
-      : exchange_(net::exchange::open(birth.exchange)),
+  worker_host(const worker_birth& birth, net::exchange exchange, shipped_environment own)
+      : exchange_(std::move(exchange)),
         birth_(birth),
         environments_(birth.environments_folder, std::move(own)) {
     runtime_options options;
@@ -120,11 +124,20 @@ inline void run_worker(std::span<const std::byte> birth) {
   prepare_output();
   detail::the_runtime.host.store(nullptr);
   const worker_birth told = worker_birth::read(birth);
+  net::exchange exchange = net::exchange::open(told.exchange);
+  const std::span<char> words = net::last_words_of(exchange, told.self.value());
+  // Before any code of the program runs, so that a handler of its own replaces ours.
+  process::tell_crashes({.memory = words});
   const std::span<const char> bytes(told.environment);
   shipped_environment own = shipped_environment::read(std::as_bytes(bytes));
   make_surroundings(own, told.gpus ? &*told.gpus : nullptr, told.environments_folder,
                     told.self.value());
-  auto* const host = new worker_host(told, std::move(own));  // for as long as the process
+  worker_host* host = nullptr;  // for as long as the process
+  try {
+    host = new worker_host(told, std::move(exchange), std::move(own));
+  } catch (const std::exception& thrown) {
+    end_with_words(words, thrown.what());
+  }
   detail::the_runtime.taken.store(true);
   detail::the_runtime.epoch.store(told.epoch);
   detail::the_runtime.host.store(host);

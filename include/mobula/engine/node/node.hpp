@@ -15,6 +15,7 @@
 
 #include "mobula/core/assert.hpp"
 #include "mobula/core/resource_vector.hpp"
+#include "mobula/engine/death_text.hpp"
 #include "mobula/engine/messages.hpp"
 #include "mobula/engine/node/host.hpp"
 #include "mobula/engine/node/lease_checks.hpp"
@@ -100,7 +101,9 @@ class node {
     }
     party_record& dead = at->second;
     leases_.requester_gone(dead);
-    if (dead.worker != nullptr) leases_.worker_gone(*dead.worker, what.text, now);
+    if (dead.worker != nullptr) {
+      leases_.worker_gone(*dead.worker, "its process " + to_string(what), now);
+    }
     leases_.holder_gone(dead, now);
     store_.party_gone(what.who, now);
     parties_.erase(at);

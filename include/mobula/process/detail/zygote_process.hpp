@@ -22,6 +22,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "mobula/process/backtrace.hpp"
 #include "mobula/process/detail/descriptor.hpp"
 #include "mobula/process/detail/family.hpp"
 #include "mobula/process/detail/messages.hpp"
@@ -61,6 +62,7 @@ class zygote_process {
     if (!signals_) _exit(1);
     // A driver that died before can't be watched; its number may already be another's.
     if (getppid() != plan.driver) _exit(0);
+    prepare_to_tell_crashes();
   }
 
   /// Until the driver is gone.
