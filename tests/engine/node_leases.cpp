@@ -361,6 +361,37 @@ TEST_CASE("a worker that can't be started is tried again, then refused", "[node]
   CHECK(s.machine.next_timer() == 400 * ms);
 }
 
+TEST_CASE("tasks wait for the workers there are, where no more can be started", "[node]") {
+  node_options options = four_cpus();
+  options.start_failures_max = 1;
+  options.start_retry_time = 100 * ms;
+  script s(options);
+  s.want(ada, 7, 3, cpus(1));
+  CHECK(s.said() == lines{"start", "start", "start"});
+  s.machine.worker_failed_to_start("no memory", s.now);
+  s.check();
+  CHECK(s.said().empty());  // The other ones may be there in a moment.
+  s.join(11);
+  CHECK(s.said() == lines{"2: granted 7 L1 11"});
+  s.machine.worker_failed_to_start("no memory", s.now);
+  s.check();
+  CHECK(s.said() == lines{"warn: no worker could be started, 1 times in a row: no memory; tasks "
+                          "wait for others"});
+  s.give_back(ada, 1);
+  CHECK(s.said() == lines{"2: granted 7 L2 11"});
+  s.give_back(ada, 2);
+  CHECK(s.said() == lines{"2: granted 7 L3 11"});
+
+  // Whom it waits for may be who waits for a worker.
+  s.at(200 * ms).want(ada, 7, 1, cpus(1));
+  CHECK(s.said() == lines{"start"});
+  s.say(party{11}, body_blocked{s.id(3)});
+  s.machine.worker_failed_to_start("no memory", s.now);
+  s.check();
+  CHECK(s.said() == lines{
+      "2: refused 7: task \"7\": no worker could be started, 1 times in a row: no memory"});
+}
+
 TEST_CASE("idle workers are ended, the youngest first, and some are kept", "[node]") {
   node_options options = four_cpus();
   options.prestart = 1;

@@ -280,16 +280,22 @@ class leases {
   }
   /// The kind has a user less. `too_often`: no worker of it can be started.
   void refuse_if(bool too_often, kind_record& kind, const std::string& why) {
-    if (too_often) {
-      refuse_unserved(kind, error_code::unschedulable,
-                      "no worker could be started, " + std::to_string(options_.start_failures_max) +
-                          " times in a row: " + why);
+    if (too_often && !may_succeed(kind, options_)) {
+      const std::string text = "no worker could be started, " +
+                               std::to_string(options_.start_failures_max) +
+                               " times in a row: " + why;
+      const bool tasks_wait = runs_tasks(workers_, kind);
+      if (tasks_wait && !kind.unserved.empty()) warn_once(text + "; tasks wait for others");
+      refuse_unserved(kind, error_code::unschedulable, text, !tasks_wait);
+      kind.failures = 0;
     }
     kinds().release(kind);
   }
   /// Those who wait for a worker of this kind don't get one. Something else uses the kind.
-  void refuse_unserved(kind_record& kind, error_code code, const std::string& why) {
+  void refuse_unserved(kind_record& kind, error_code code, const std::string& why,
+                       bool tasks_too = true) {
     for (waiting_chain* queue : {&kind.unserved, &kind.unserved_own, &kind.unserved_shared}) {
+      if (queue == &kind.unserved && !tasks_too) continue;
       while (lease_record* lease = queue->front()) {
         wish_record& wish = *lease->wish;
         const party to = wish.requester;

@@ -30,7 +30,8 @@ struct node_options {
   /// After so long an idle worker is ended. Source: Ray's `idle_worker_killing_time_threshold_ms`
   /// is 1 s, where a worker costs it seconds to start; ours is forked.
   instant idle_worker_time = 1'000'000'000;
-  /// So often in a row may a worker fail to start before those who wait for it are refused.
+  /// So often in a row may a worker fail to start before those who wait for it are refused, when
+  /// no other is just being started; tasks are not, while another worker runs tasks.
   /// At least 1.
   unsigned start_failures_max = 3;
   /// After a failure the next worker is started so much later.

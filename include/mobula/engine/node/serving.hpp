@@ -49,4 +49,22 @@ inline std::size_t workers_needed(const kind_record& kind, const node_options& o
   return kind.is_proven ? needed : std::min<std::size_t>(needed, 1);
 }
 
+/// Where some could not be started: others are just being started; but not for ever.
+inline bool may_succeed(const kind_record& kind, const node_options& options) noexcept {
+  return kind.requested + kind.starting != 0 && kind.failures < 4 * options.start_failures_max;
+}
+
+/// Whether one of the kind will have time for other tasks, since it waits for nobody. O(workers).
+inline bool runs_tasks(const workers& of, const kind_record& kind) noexcept {
+  const auto& all = of.all();
+  for (const worker_record* one = all.front(); one != nullptr; one = all.after(*one)) {
+    const lease_record* const lease = one->kind == &kind ? one->leases.front() : nullptr;
+    if (lease != nullptr && lease->state == lease_state::running &&
+        lease->wish->purpose == lease_purpose::tasks) {
+      return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace mobula::engine

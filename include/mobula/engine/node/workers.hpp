@@ -314,9 +314,7 @@ class workers {
 
   bool note_failure(kind_record& kind, instant now) {
     kind.retry_at = now + options_.start_retry_time;
-    if (++kind.failures < options_.start_failures_max) return false;
-    kind.failures = 0;
-    return true;
+    return ++kind.failures >= options_.start_failures_max;
   }
 
   const node_options& options_;
