@@ -14,7 +14,7 @@ namespace mobula::process::detail {
 
 /// The variable that a worker sets for itself. What it executes inherits it, so a daemon that has
 /// left its worker's process group and session can still be told apart from the others'.
-inline constexpr const char* mark_variable = "MOBULA_WORKER";
+inline constexpr const char* mark_variable = "MOBULA_WORKER_MARK";
 
 /// "<zygote's mark>:<worker's number>".
 inline void set_mark(std::uint64_t zygote_mark, std::uint64_t number) {
