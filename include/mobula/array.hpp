@@ -82,8 +82,9 @@ class array {
 };
 
 /// An array of `count` elements that `fill(std::span<T>)` writes in place: where they are going to
-/// stay, be it the heap or shared memory. They are value-initialised before. Throws what `fill`
-/// throws, and `std::bad_array_new_length`.
+/// stay, be it the heap or, from 1 MiB on and between processes, the object store, from which one
+/// `put` or `return` of it alone then copies nothing. They are value-initialised before. Throws
+/// what `fill` throws, and `std::bad_array_new_length`.
 template <class T, std::invocable<std::span<T>> Fill>
 [[nodiscard]] array<T> make_array(std::size_t count, Fill&& fill) {
   static_assert(alignof(T) <= serialization::block_alignment);

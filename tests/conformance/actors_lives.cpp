@@ -811,7 +811,9 @@ namespace {
 /// Its destructor asks others, and says what it knows of itself.
 class heir {
  public:
-  heir(actor<worker> rich, log_book book, tally sum) : rich_(rich), book_(book), sum_(sum) {}
+  heir(actor<worker> rich, log_book book, tally sum) : rich_(rich), book_(book), sum_(sum) {
+    book_.made.add();
+  }
   heir(const heir&) = delete;
   heir& operator=(const heir&) = delete;
   ~heir() {

@@ -166,11 +166,11 @@ inline std::vector<message> typical() {
   all.push_back(actor_made{key(18, 19), 24, why(threw())});
   all.push_back(end_actor{key(18, 19), 24, true, why(crashed())});
   all.push_back(actor_ended{key(18, 19), 24, actor_end::exited});
-  all.push_back(create_object{object, 25});
+  all.push_back(create_object{object, 25, true});
   all.push_back(object_created{object, store_status::disk_full,
                                {.code = error_code::out_of_disk, .what = "full"},
                                {27, 28, 29}});
-  all.push_back(publish_object{object});
+  all.push_back(publish_object{object, {party{3}, draft_bit | 4}});
   all.push_back(pin_object{object});
   all.push_back(object_pinned{object, store_status::unknown, crashed(), {27, 28, 29}});
   all.push_back(unpin_object{object});

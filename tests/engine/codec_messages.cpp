@@ -201,7 +201,7 @@ TEST_CASE("a refusal names the message, the field and why", "[codec]") {
 
   SECTION("version") {
     bytes[0] = std::byte{9};
-    CHECK(refusal_of(bytes) == "message: is of protocol version 9, this is version 3");
+    CHECK(refusal_of(bytes) == "message: is of protocol version 9, this is version 4");
   }
   SECTION("type") {
     bytes[2] = std::byte{200};

@@ -65,6 +65,61 @@ const object_key a = key(ada, 1), b = key(ada, 2), c = key(ada, 3), d = key(ada,
 
 }  // namespace
 
+TEST_CASE("memory is asked for before there is an object, and named when there is",
+          "[node][store][clause-2]") {
+  store_script s;
+  const object_key draft = key(ada, draft_bit | 1);
+  const auto ask = [&](std::uint64_t size) {
+    s.say(ada, create_object{draft, size, true});
+    return s.said();
+  };
+  SECTION("it is the object from then on, its owner's as any other") {
+    CHECK(ask(40) == lines{"2: created 2:4611686018427387905 ok"});
+    const object_key theirs = key(bob, 7);
+    s.say(ada, publish_object{theirs, draft});
+    s.pin(eve, theirs).pin(ada, draft);
+    CHECK(s.said() == lines{"4: pinned 3:7 ok", "2: pinned 2:4611686018427387905 unknown"});
+    s.unpin(eve, theirs).free(theirs);
+    CHECK(s.count() == 0);
+  }
+  SECTION("one that becomes none is freed") {
+    ask(40);
+    s.publish(ada, draft).free(draft);
+    CHECK(s.count() == 0);
+  }
+  SECTION("it goes with its writer") {
+    ask(40);
+    s.die(ada.value());
+    CHECK(s.count() == 0);
+  }
+  SECTION("its owner has died meanwhile") {
+    ask(40);
+    s.die(bob.value());
+    s.say(ada, publish_object{key(bob, 7), draft});
+    CHECK(s.count() == 0);
+  }
+  SECTION("there is such an object") {
+    s.put(a, 10);
+    s.said();
+    ask(40);
+    s.say(ada, publish_object{a, draft});
+    CHECK(s.machine.stray() == 1);
+    CHECK(s.count() == 2);
+  }
+  SECTION("another's draft is not named") {
+    ask(40);
+    s.say(bob, publish_object{b, draft});
+    CHECK(s.machine.stray() == 1);
+  }
+  SECTION("nobody makes room for it, and it takes half of the store at most") {
+    CHECK(ask(51).front().find("created 2:4611686018427387905 full") != std::string::npos);
+    s.put(a, 20);
+    s.said();
+    CHECK(ask(31).front().find("full") != std::string::npos);
+    CHECK(ask(30) == lines{"2: created 2:4611686018427387905 ok"});
+  }
+}
+
 TEST_CASE("an object is created, published, read and freed", "[node][store][clause-36]") {
   store_script s;
   s.create(ada, a, 60);

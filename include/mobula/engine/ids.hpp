@@ -52,6 +52,9 @@ constexpr object_key object_of_promise(object_key key) noexcept {
   return {key.owner, key.number & ~promise_bit};
 }
 
+/// The number of memory of the store that is no object yet: see `publish_object::draft`.
+inline constexpr std::uint64_t draft_bit = std::uint64_t{1} << 62;
+
 }  // namespace mobula::engine
 
 template <>

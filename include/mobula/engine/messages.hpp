@@ -22,7 +22,7 @@
 namespace mobula::engine {
 
 /// Changes with every change of a layout. Parties of two versions don't talk.
-inline constexpr std::uint16_t protocol_version = 3;
+inline constexpr std::uint16_t protocol_version = 4;
 
 // --- Objects: owner, borrowers -------------------------------------------------------------------
 
@@ -402,6 +402,8 @@ struct object_place {
 struct create_object {
   object_key object;
   std::uint64_t size = 0;
+  /// Answered at once: nobody makes room for it, and it takes the first half of the store only.
+  bool at_once = false;
   friend bool operator==(const create_object&, const create_object&) = default;
 };
 struct object_created {
@@ -414,6 +416,9 @@ struct object_created {
 /// It is written and never changes again.
 struct publish_object {
   object_key object;
+  /// The name that its memory was asked for with, if another; that one is forgotten. The object has
+  /// none yet.
+  object_key draft{};
   friend bool operator==(const publish_object&, const publish_object&) = default;
 };
 /// The sender reads it until `unpin_object`. Answered by `object_pinned` when it is in memory.

@@ -183,12 +183,13 @@ template <>
 inline constexpr auto layout_of<object_place> =
     fields_of("object_place", "segment", "descriptor", "offset");
 template <>
-inline constexpr auto layout_of<create_object> = fields_of("create_object", "object", "size");
+inline constexpr auto layout_of<create_object> = fields_of("create_object", "object", "size", "at_once");
 template <>
 inline constexpr auto layout_of<object_created> =
     fields_of("object_created", "object", "status", "why", "place");
 template <>
-inline constexpr auto layout_of<publish_object> = fields_of("publish_object", "object");
+inline constexpr auto layout_of<publish_object> =
+    fields_of("publish_object", "object", "draft");
 template <>
 inline constexpr auto layout_of<pin_object> = fields_of("pin_object", "object");
 template <>

@@ -240,7 +240,7 @@ inline void program_process::run_attempt(engine::body& one, const detail::functi
   packed made = pack_here(std::move(result));
   event([&] { take_refs(made.refs); });
   try {
-    end.result = outcome_of(one.push.task, std::move(made));
+    end.result = outcome_of(one.push.task, std::move(made), one.push.attempt == 1);
   } catch (...) {
     event([&] { drop_refs(made.refs); });
     throw;

@@ -110,7 +110,7 @@ struct program_process::prepared_call {
     if (is_large) {
       by.event([&] { stored_ = by.owner_.make_pending(); });
       try {
-        engine::outcome value = by.stored(stored_, made);
+        engine::outcome value = by.stored(stored_, made, true);
         by.event([&] { by.owner_.fulfil(stored_, 0, std::move(value), by.now()); });
       } catch (...) {
         by.drop(stored_);

@@ -309,11 +309,12 @@ inline detail::failure_ptr program_process::failure_of(const error_fields& why) 
 
 /// The value of an object of this process's own: with the message, or in the store. Throws the
 /// store's error where there is no room. What was packed may be gone afterwards.
-inline engine::outcome program_process::outcome_of(engine::object_key key, packed&& what) {
+inline engine::outcome program_process::outcome_of(engine::object_key key, packed&& what,
+                                                   bool is_new) {
   engine::outcome made;
   made.kind = engine::outcome_kind::value;
   if (what.size() > engine::inline_bytes_max) {
-    made = stored(key, what);
+    made = stored(key, what, is_new);
   } else {
     made.value = what.take();
   }
@@ -333,7 +334,7 @@ inline detail::record_ptr program_process::put(detail::record_ptr ready) {
     packed made = pack_here(written.take());
     event([&] { key = owner_.make_pending(); });
     try {
-      value = outcome_of(key, std::move(made));
+      value = outcome_of(key, std::move(made), true);
     } catch (...) {
       drop(key);
       throw;

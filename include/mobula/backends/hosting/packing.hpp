@@ -74,10 +74,25 @@ class packed {
   }
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  /// Null where there are none, or several.
+  [[nodiscard]] const buffer* only_buffer() const noexcept {
+    return buffers_.size() == 1 ? &buffers_.front() : nullptr;
+  }
+  [[nodiscard]] std::size_t head_size() const noexcept { return head_.size() - label_size_; }
+  /// From now on the first buffer begins there: a multiple of `block_alignment`, behind the head.
+  void begin_buffers_at(std::size_t at) {
+    size_ += at - aligned(head_size());
+    head_.resize(label_size_ + at);
+    const auto now = static_cast<std::uint32_t>(at);
+    std::memcpy(head_.data() + label_size_, &now, sizeof now);
+  }
+  void write_head(std::byte* to) const noexcept {
+    std::memcpy(to, head_.data() + label_size_, head_size());
+  }
   /// To `size()` bytes.
   void write(std::byte* to) const noexcept {
-    std::size_t at = head_.size() - label_size_;
-    std::memcpy(to, head_.data() + label_size_, at);
+    std::size_t at = head_size();
+    write_head(to);
     for (const buffer& one : buffers_) {
       const std::size_t next = aligned(at);
       std::memset(to + at, 0, next - at);

@@ -202,6 +202,8 @@ class program_process : private engine::owner_host, private engine::executor_hos
   /// entered.
   virtual void write_stored(engine::object_key object, const engine::object_place& place,
                             const packed& what) = 0;
+  /// Where the value lies in the store already, and was no object yet: true, and it is published.
+  virtual bool publish_draft(engine::object_key, packed&) { return false; }
   /// For whoever has entered, while it is pinned. Its owner keeps it there for longer.
   virtual packed_bytes read_stored(engine::object_key object, const engine::object_place& place,
                                    std::uint64_t size) = 0;
@@ -225,6 +227,8 @@ class program_process : private engine::owner_host, private engine::executor_hos
   engine::executor executor_;
   std::uint64_t leaving_ = 0;  ///< the number of the answer to the node that it may be ended
 
+  /// The store's answer to that question: it is waited for, and left meanwhile.
+  engine::object_created ask_for_memory(const engine::create_object& what);
   /// Why a stored object can't be read; null: it can.
   using pin_failure = std::shared_ptr<const error_fields>;
   using pin_reader = std::function<void(const pin_failure&)>;
@@ -298,8 +302,8 @@ class program_process : private engine::owner_host, private engine::executor_hos
               const std::shared_ptr<const error_fields>& why);
   void drop_early(detail::task& one);
   void load_bytes(detail::record& into, const packed_bytes& bytes, const engine::key_list& refs);
-  engine::outcome outcome_of(engine::object_key key, packed&& what);
-  engine::outcome stored(engine::object_key key, const packed& what);
+  engine::outcome outcome_of(engine::object_key key, packed&& what, bool is_new);
+  engine::outcome stored(engine::object_key key, packed& what, bool is_new);
   static detail::failure_ptr failure_of(const error_fields& why);
 
   // Tasks, calls, actors.

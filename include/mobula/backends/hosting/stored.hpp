@@ -13,15 +13,28 @@ namespace mobula::hosting {
 
 // --- The store -----------------------------------------------------------------------------------
 
-/// Has left while it waits for room, and while it writes.
-inline engine::outcome program_process::stored(engine::object_key key, const packed& what) {
-  auto answer = std::make_shared<store_answer>();
-  creations_[key] = answer;
-  event([&] {
-    transmit(program_.node_party, engine::message(engine::create_object{key, what.size()}));
-  });
-  wait_for(answer->arrived, engine::never, waiting::deaf);
-  if (answer->what.status != engine::store_status::ok) failure_of(answer->what.why)->raise();
+inline engine::object_created program_process::ask_for_memory(const engine::create_object& what) {
+  const auto answer = std::make_shared<store_answer>();
+  creations_[what.object] = answer;
+  event([&] { transmit(program_.node_party, engine::message(what)); });
+  if (!wait_for(answer->arrived, engine::never, waiting::deaf)) {
+    throw cancelled_error("the runtime ended before there was memory for an object");
+  }
+  return std::move(answer->what);
+}
+
+/// Has left while it waits for room, and while it writes. `is_new`: the store can't have anything
+/// of that name, as it may of a task's earlier attempt.
+inline engine::outcome program_process::stored(engine::object_key key, packed& what,
+                                               bool is_new) {
+  engine::outcome made;
+  made.kind = engine::outcome_kind::stored;
+  if (is_new && publish_draft(key, what)) {
+    made.size = what.size();
+    return made;
+  }
+  const engine::object_created memory = ask_for_memory({key, what.size()});
+  if (memory.status != engine::store_status::ok) failure_of(memory.why)->raise();
   loop_.leave();
   struct entering {
     party_loop& in;
@@ -29,13 +42,11 @@ inline engine::outcome program_process::stored(engine::object_key key, const pac
   };
   {
     const entering again{loop_};
-    write_stored(key, answer->what.place, what);
+    write_stored(key, memory.place, what);
   }
   event([&] {
     transmit(program_.node_party, engine::message(engine::publish_object{key}));
   });
-  engine::outcome made;
-  made.kind = engine::outcome_kind::stored;
   made.size = what.size();
   return made;
 }

@@ -90,6 +90,7 @@ class driver_host final : public process_host {
     streams_.start();
     carrier_->start();
     watch_ = std::thread([this] { watch(); });
+    block_drafts::of_process().open(*program_);
   }
   ~driver_host() override {
     if (watch_.joinable()) end_threads();

@@ -17,6 +17,7 @@
 
 #include "mobula/backend/backend.hpp"
 #include "mobula/backends/processes/birth.hpp"
+#include "mobula/backends/processes/block_drafts.hpp"
 #include "mobula/backends/processes/carrier.hpp"
 #include "mobula/backends/processes/program.hpp"
 
@@ -187,6 +188,7 @@ class process_host : public detail::backend {
     std::atomic<int>& count_;
   };
   void await_users() const noexcept {
+    block_drafts::of_process().close();
     while (users_.load(std::memory_order_acquire) != 0) std::this_thread::yield();
   }
 

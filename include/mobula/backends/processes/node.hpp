@@ -177,6 +177,9 @@ class node final : public local_party, private engine::node_host, private engine
           if constexpr (std::is_same_v<Message, engine::create_object>) {
             asked_[{what.object, from}] = what.size;
           }
+          if constexpr (std::is_same_v<Message, engine::publish_object>) {
+            if (!what.draft.empty()) name_draft(what);
+          }
           if constexpr (engine::is_for_directory<Message>) {
             directory_.receive(from, std::move(what), at);
           } else {
@@ -196,6 +199,14 @@ class node final : public local_party, private engine::node_host, private engine
   }
   void end_worker(party worker, engine::death_kind kind, const std::string& why) override {
     later([this, worker, kind, why] { end_process(worker, kind, why); });
+  }
+  /// The memory of a draft is that of its object now, if the machine will say so too.
+  void name_draft(const engine::publish_object& what) {
+    if (node_.objects().look(what.object) != nullptr) return;
+    if (auto memory = memory_.extract(what.draft); !memory.empty()) {
+      memory.key() = what.object;
+      memory_.insert(std::move(memory));
+    }
   }
   void release_memory(engine::object_key object) override;
   void spill(engine::object_key object, std::uint64_t size) override;

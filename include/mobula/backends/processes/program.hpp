@@ -8,7 +8,6 @@
 #include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -29,10 +28,10 @@
 #include "mobula/backends/hosting/stored.hpp"
 #include "mobula/backends/processes/body_names.hpp"
 #include "mobula/backends/processes/carrier.hpp"
+#include "mobula/backends/processes/object_memory.hpp"
 #include "mobula/backends/processes/worker_output.hpp"
 #include "mobula/net/progress.hpp"
 #include "mobula/process/backtrace.hpp"
-#include "mobula/store/segment_map.hpp"
 
 namespace mobula::processes {
 
@@ -69,8 +68,11 @@ class program final : public local_party, public hosting::program_process {
       : local_party(in, self),
         program_process(static_cast<hosting::party_loop&>(*this), state),
         progress_(in.exchange(), self.value()),
-        memory_(node_process) {}
-  ~program() override = default;
+        memory_(std::make_shared<object_memory>(node_process)) {
+    memory_->context = &in;
+    memory_->on_let_go = [](void* of) noexcept { static_cast<carrier*>(of)->look_soon(); };
+  }
+  ~program() override { memory_->close(); }
 
   using local_party::alive;
   using local_party::enter;
@@ -115,6 +117,9 @@ class program final : public local_party, public hosting::program_process {
   }
   /// Called, entered, when a body begins and the node waits for that.
   std::function<void()> on_awaited_body;
+  /// Memory of the store for a block of the program's, so that nothing is copied when it becomes an
+  /// object. Null: there is none at once. Not for whoever has entered.
+  std::shared_ptr<std::byte> draft(std::size_t size);
   /// Handles that nobody had any more are looked at.
   void drain() { hosting::program_process::drain_abandoned(program_); }
 
@@ -160,9 +165,10 @@ class program final : public local_party, public hosting::program_process {
   bool can_wait() const override { return true; }
   void write_stored(engine::object_key, const engine::object_place& place,
                     const hosting::packed& what) override {
-    what.write(memory_.writable({place.segment, place.offset},
-                                static_cast<int>(place.descriptor), what.size()));
+    what.write(memory_->map.writable({place.segment, place.offset},
+                                     static_cast<int>(place.descriptor), what.size()));
   }
+  bool publish_draft(engine::object_key object, hosting::packed& what) override;
   hosting::packed_bytes read_stored(engine::object_key object, const engine::object_place& place,
                                     std::uint64_t size) override;
 
@@ -180,25 +186,19 @@ class program final : public local_party, public hosting::program_process {
   void hire();
   bool wait_outside(completion& what, instant deadline);
 
-  /// A pin that readers of the memory hold: given back when the last of them goes, on whatever
-  /// thread.
-  struct held_pins {
-    std::mutex mutex;
-    std::vector<engine::object_key> given_back;
-    std::atomic<bool> any{false};  ///< there are some
-    bool closed = false;
-  };
+  /// Before a block that becomes an object: for the rest of the value.
+  static constexpr std::size_t draft_head_bytes = 512;
 
   net::progress progress_;
   body_names names_;
-  store::segment_map memory_;
+  std::shared_ptr<object_memory> memory_;
   std::deque<std::unique_ptr<running_body>> ready_;
   std::vector<std::unique_ptr<running_body>> running_;
   std::size_t hired_ = 0;  ///< threads that were started and have not come yet
   std::vector<carrier::waiter*> idle_;  ///< threads that wait for a body
   std::vector<std::uint32_t> answered_;  ///< calls, until their answers are in the rings
   std::vector<carrier::waiter*> outside_waits_;
-  std::shared_ptr<held_pins> pins_held_ = std::make_shared<held_pins>();
+  std::uint64_t drafts_ = 0;
   std::size_t bodies_told_ = 0;
   std::optional<carrier::waiter> work_;  ///< of a worker's main thread
   bool ended_ = false;  ///< no thread waits any more
@@ -344,13 +344,14 @@ inline void program::take_bodies(bool may_end) {
 /// What was answered is in the rings now, or will be.
 inline void program::turn_ends() {
   drain();
-  std::vector<engine::object_key> pins;
-  if (pins_held_->any.load(std::memory_order_acquire)) {
-    const std::lock_guard held{pins_held_->mutex};
-    pins.swap(pins_held_->given_back);
-    pins_held_->any.store(false, std::memory_order_relaxed);
+  const object_memory::let_go gone = memory_->take_let_go();
+  for (const engine::object_key& key : gone.pins) drop_pin(key);
+  for (const engine::object_key& key : gone.drafts) {
+    event([&] {
+      transmit(program_.node_party, engine::message(engine::publish_object{key}));
+      transmit(program_.node_party, engine::message(engine::free_object{key}));
+    });
   }
-  for (const engine::object_key& key : pins) drop_pin(key);
   if (!answered_.empty() && in_.all_arrived()) {
     for (const std::uint32_t call : answered_) progress_.end_call(call);
     answered_.clear();
@@ -366,19 +367,40 @@ inline void program::turn_ends() {
 
 // --- Memory --------------------------------------------------------------------------------------
 
+inline std::shared_ptr<std::byte> program::draft(std::size_t size) {
+  if (in_.is_inside()) return nullptr;
+  const std::size_t whole = draft_head_bytes + size;
+  engine::object_created memory;
+  {
+    const hosting::inside held(*this);
+    if (!alive() || ended_ || ends_) return nullptr;
+    memory = ask_for_memory({{self(), engine::draft_bit | ++drafts_}, whole, true});
+  }
+  if (memory.status != engine::store_status::ok) return nullptr;
+  std::byte* const first = memory_->map.writable({memory.place.segment, memory.place.offset},
+                                                 static_cast<int>(memory.place.descriptor), whole);
+  return memory_->draft(memory.object, first + draft_head_bytes, size);
+}
+inline bool program::publish_draft(engine::object_key object, hosting::packed& what) {
+  const buffer* const block = what.only_buffer();
+  if (block == nullptr || what.head_size() > draft_head_bytes) return false;
+  const auto draft = memory_->adopt(block->data, block->size, object);
+  if (!draft) return false;
+  what.begin_buffers_at(draft_head_bytes);
+  what.write_head(const_cast<std::byte*>(block->data) - draft_head_bytes);
+  event([&] { transmit(program_.node_party, engine::message(engine::publish_object{object, *draft})); });
+  // For whoever has the block: it stays where it is as long as it is read there.
+  use_pin(object, [](const auto&) {});
+  return true;
+}
+
 inline hosting::packed_bytes program::read_stored(engine::object_key object,
                                                   const engine::object_place& place,
                                                   std::uint64_t size) {
-  const std::byte* const first = memory_.readable({place.segment, place.offset},
-                                                  static_cast<int>(place.descriptor), size);
+  const std::byte* const first = memory_->map.readable({place.segment, place.offset},
+                                                       static_cast<int>(place.descriptor), size);
   keep_pin(object);
-  std::shared_ptr<const void> owner(first, [pins = pins_held_, object](const void*) {
-    const std::lock_guard held{pins->mutex};
-    if (pins->closed) return;
-    pins->given_back.push_back(object);
-    pins->any.store(true, std::memory_order_release);
-  });
-  return {{first, static_cast<std::size_t>(size)}, std::move(owner)};
+  return {{first, static_cast<std::size_t>(size)}, memory_->reader_of(first, object)};
 }
 
 }  // namespace mobula::processes

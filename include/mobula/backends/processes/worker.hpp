@@ -54,6 +54,7 @@ class worker_host final : public process_host {
     };
     make_current();
     carrier_->start();
+    block_drafts::of_process().open(*program_);
   }
 
   /// Until the process is ended, or the runtime is.

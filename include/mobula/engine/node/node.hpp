@@ -24,6 +24,7 @@
 #include "mobula/engine/node/options.hpp"
 #include "mobula/engine/node/records.hpp"
 #include "mobula/engine/node/store.hpp"
+#include "mobula/engine/node/store_checks.hpp"
 
 namespace mobula::engine {
 

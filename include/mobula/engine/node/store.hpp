@@ -52,6 +52,11 @@ class store {
                                        byte_count(options_.store_bytes)));
       return true;
     }
+    if (one.at_once && (!room_.empty() || used_ + one.size > options_.store_bytes / 2)) {
+      answers_.created(from, one.object, store_status::full,
+                       store_error(error_code::store_full, one.object, "it is asked for at once"));
+      return true;
+    }
     stored_object* const old = find(one.object);
     if (old != nullptr && !(old->writer == nullptr && old->pins.empty() && !old->successor)) {
       answers_.created(from, one.object, store_status::unknown,
@@ -72,11 +77,13 @@ class store {
   }
 
   bool publish(party from, const publish_object& one, instant now) {
-    stored_object* const object = find(one.object);
+    const bool was_draft = !one.draft.empty();
+    stored_object* const object = find(was_draft ? one.draft : one.object);
     if (object == nullptr || object->state != object_state::creating ||
-        object->writer->who != from) {
+        object->writer->who != from || (was_draft && find(one.object) != nullptr)) {
       return false;
     }
+    if (was_draft) name(*object, one.object);
     object->writer->writes.remove(*object);
     object->writer = nullptr;
     object->state = object_state::in_memory;
@@ -224,45 +231,8 @@ class store {
     return at == objects_.end() ? nullptr : at->second;
   }
 
-  void verify() const {
-    std::uint64_t used = 0, spilling_bytes = 0, disk = 0;
-    std::size_t alive = 0, spilling = 0, clean = 0, dirty = 0;
-    for (std::size_t index = 0; index < pool_.capacity(); ++index) {
-      const stored_object& one = pool_.at(index);
-      if (one.key.empty()) continue;
-      ++alive;
-      if (has_memory(one.state)) used += one.size;
-      if (one.file) disk += one.size;
-      if (one.state == object_state::spilling) {
-        ++spilling;
-        spilling_bytes += one.size;
-      }
-      const bool unread = one.state == object_state::in_memory && one.pins.empty();
-      MOBULA_ASSERT(unread == dirty_.linked(one), "evictable is what is in memory and unread");
-      if (unread) ++(one.file ? clean : dirty);
-      MOBULA_ASSERT(!(one.doomed && (unread || one.state == object_state::on_disk) &&
-                      one.pins.empty()),
-                    "a doomed object goes with its last reader");
-      MOBULA_ASSERT(one.state != object_state::on_disk || one.pins.empty() != room_.linked(one),
-                    "who asks for what is on disk stands in line");
-      MOBULA_ASSERT((one.writer != nullptr) == (one.state <= object_state::creating),
-                    "who writes is known until the end of it");
-      for (const object_pin* pin = one.pins.front(); pin != nullptr; pin = one.pins.after(*pin)) {
-        MOBULA_ASSERT(pin->granted + pin->asked != 0, "a reader reads, or wants to");
-        MOBULA_ASSERT(pin->granted == 0 || one.state == object_state::in_memory ||
-                          one.state == object_state::spilling,
-                      "what is read is in memory");
-        MOBULA_ASSERT(pin->asked == 0 || (one.state != object_state::in_memory &&
-                                          one.state != object_state::spilling),
-                      "who asks for what is in memory has it");
-      }
-    }
-    MOBULA_ASSERT(alive == pool_.used(), "objects have keys");
-    MOBULA_ASSERT(used == used_ && used <= options_.store_bytes, "memory adds up");
-    MOBULA_ASSERT(disk == on_disk_, "files add up");
-    MOBULA_ASSERT(spilling == spilling_ && spilling_bytes == spilling_bytes_, "spills add up");
-    MOBULA_ASSERT(clean == clean_.size() && dirty == dirty_.size(), "evictable ones are listed");
-  }
+  /// Asserts the invariants; in `store_checks.hpp`. O(objects).
+  void verify() const;
 
  private:
   using evictable_chain = chain<stored_object, &stored_object::evictable>;
@@ -292,6 +262,16 @@ class store {
     writer.writes.push_back(made);
     if (made.owner != nullptr) made.owner->owned.push_back(made);
     return made;
+  }
+  /// A draft is the object of that key now.
+  void name(stored_object& draft, object_key key) {
+    objects_.erase(draft.key);
+    if (draft.owner != nullptr) draft.owner->owned.remove(draft);
+    draft.key = key;
+    draft.owner = user(key.owner);
+    draft.doomed = draft.owner == nullptr;
+    if (draft.owner != nullptr) draft.owner->owned.push_back(draft);
+    objects_.emplace(key, &draft);
   }
   /// It is the object of its key now, and wants memory.
   void enter(stored_object& made) {
