@@ -183,7 +183,8 @@ template <>
 inline constexpr auto layout_of<object_place> =
     fields_of("object_place", "segment", "descriptor", "offset");
 template <>
-inline constexpr auto layout_of<create_object> = fields_of("create_object", "object", "size", "at_once");
+inline constexpr auto layout_of<create_object> =
+    fields_of("create_object", "object", "size", "at_once");
 template <>
 inline constexpr auto layout_of<object_created> =
     fields_of("object_created", "object", "status", "why", "place");

@@ -388,7 +388,9 @@ inline bool program::publish_draft(engine::object_key object, hosting::packed& w
   if (!draft) return false;
   what.begin_buffers_at(draft_head_bytes);
   what.write_head(const_cast<std::byte*>(block->data) - draft_head_bytes);
-  event([&] { transmit(program_.node_party, engine::message(engine::publish_object{object, *draft})); });
+  event([&] {
+    transmit(program_.node_party, engine::message(engine::publish_object{object, *draft}));
+  });
   // For whoever has the block: it stays where it is as long as it is read there.
   use_pin(object, [](const auto&) {});
   return true;
