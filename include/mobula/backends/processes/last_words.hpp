@@ -24,18 +24,13 @@ namespace mobula::processes {
   ::_exit(1);
 }
 
-namespace detail_words {
-
-/// Longer names, of templates mostly, are cut.
-inline constexpr std::size_t name_bytes_max = 200;
-
+/// A function's name as it stands in the program; longer ones, of templates mostly, are cut.
 inline std::string readable_name(std::string_view symbol) {
-  std::string name = detail::demangle(std::string(symbol).c_str());
-  if (name.size() > name_bytes_max) name.replace(name_bytes_max, name.npos, "...");
+  constexpr std::size_t bytes_max = 200;
+  std::string name = mobula::detail::demangle(std::string(symbol).c_str());
+  if (name.size() > bytes_max) name.replace(bytes_max, name.npos, "...");
   return name;
 }
-
-}  // namespace detail_words
 
 /// The words in a form for people: with the names of functions as they stand in the program,
 /// "./program(_Z4workv+0x1f)" as "./program(work()+0x1f)".
@@ -50,7 +45,7 @@ inline std::string readable_words(std::string_view words) {
     const std::size_t end = open == words.npos ? words.npos : words.find_first_of("+)\n", open);
     if (end == words.npos) return made.append(words);
     made.append(words.substr(0, open + 1));
-    made += detail_words::readable_name(words.substr(open + 1, end - open - 1));
+    made += readable_name(words.substr(open + 1, end - open - 1));
     words.remove_prefix(end);
   }
 }
