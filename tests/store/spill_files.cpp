@@ -317,7 +317,8 @@ TEST_CASE("where a file system knows no unnamed files, the name is gone at once"
 TEST_CASE("a directory that can't be used is told at once", "[store]") {
   const own_directory directory;
   CHECK_THROWS_WITH(spill_files(directory.path() + "/none"),
-                    ContainsSubstring(directory.path() + "/none: No such file or directory"));
+                    ContainsSubstring("in " + directory.path() + "/none (") &&
+                        ContainsSubstring("TMPDIR") && ContainsSubstring("No such file or"));
   CHECK_THROWS_AS(spill_files(directory.path() + "/none"), std::system_error);
   CHECK_THROWS_WITH(spill_files(directory.path(), 0), ContainsSubstring("file_bytes = 0"));
   CHECK_THROWS_AS(spill_files(directory.path(), UINT64_MAX), std::invalid_argument);

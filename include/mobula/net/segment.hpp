@@ -11,6 +11,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,10 +20,31 @@ namespace mobula::net {
 namespace detail {
 
 /// Throws what `errno` says of `call`, made for `object`.
-[[noreturn]] inline void throw_errno(const char* call, const std::string& object) {
+[[noreturn]] inline void throw_errno(const char* call, const std::string& object,
+                                     const char* way_out = "") {
   const int error = errno;
-  throw std::system_error(error, std::generic_category(), std::string(call) + " for " + object);
+  throw std::system_error(error, std::generic_category(),
+                          std::string(call) + " for " + object + way_out);
 }
+
+inline const char* way_out_of_memfd(int error) noexcept {
+  switch (error) {
+    case EPERM:
+    case EACCES:
+      return " (a filter of system calls, seccomp, or a security module forbids it: it must be "
+             "allowed)";
+    case ENOSYS:
+      return " (this kernel has no such call, Linux before 3.17, or a filter of system calls says "
+             "so: it must be allowed)";
+    case EMFILE:
+      return " (`ulimit -n` is how many descriptors a process may have)";
+    default:
+      return "";
+  }
+}
+
+/// Since Linux 6.3: it is no program's file, which a system may demand (vm.memfd_noexec).
+inline constexpr unsigned no_exec_seal = 8;  // MFD_NOEXEC_SEAL
 
 }  // namespace detail
 
@@ -36,9 +58,16 @@ class segment {
     constexpr auto most = static_cast<std::size_t>(std::numeric_limits<off_t>::max());
     const std::string object = std::string("the shared segment \"") + name + "\" of " +
                                std::to_string(bytes) + " bytes";
-    const int fd = ::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (fd < 0) detail::throw_errno("memfd_create", object);
+    int fd = ::memfd_create(name, MFD_CLOEXEC | detail::no_exec_seal);
+    if (fd < 0 && errno == EINVAL) fd = ::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd < 0) detail::throw_errno("memfd_create", object, detail::way_out_of_memfd(errno));
     segment made(fd);
+    // A file's limit counts here too, and the signal of who exceeds it ends the process.
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < bytes) {
+      errno = EFBIG;
+      detail::throw_errno("ftruncate", object, " (`ulimit -f` is less)");
+    }
     if (bytes > most) {
       errno = EFBIG;
       detail::throw_errno("ftruncate", object);
@@ -100,7 +129,11 @@ class segment {
   void map_descriptor(int fd, std::size_t bytes, const std::string& object) {
     void* where =
         ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
-    if (where == MAP_FAILED) detail::throw_errno("mmap", object);
+    if (where == MAP_FAILED) {
+      const char* const way_out =
+          errno == ENOMEM ? " (it takes addresses, not memory; `ulimit -v` limits those)" : "";
+      detail::throw_errno("mmap", object, way_out);
+    }
     data_ = static_cast<std::byte*>(where);
     bytes_ = bytes;
   }

@@ -33,7 +33,13 @@ class memory_segment {
     if (!file_ && errno == EINVAL) {
       file_ = detail::descriptor(::memfd_create("mobula-store", MFD_CLOEXEC | MFD_ALLOW_SEALING));
     }
-    if (!file_) fail(errno, "memfd_create", bytes);
+    if (!file_) {
+      const bool is_refused = errno == EPERM || errno == EACCES || errno == ENOSYS;
+      fail(errno, "memfd_create", bytes,
+           is_refused ? " (a filter of system calls or a security module refuses it: it must be "
+                        "allowed)"
+                      : "");
+    }
     if (::ftruncate(file_.number(), static_cast<off_t>(bytes)) != 0) {
       fail(errno, "ftruncate", bytes);
     }

@@ -59,7 +59,14 @@ class spill_files {
     detail::check_bytes("file_bytes", file_bytes);
     rlimit limit{};
     if (::getrlimit(RLIMIT_FSIZE, &limit) == 0) file_bytes_max_ = limit.rlim_cur;
-    open_unnamed_file(directory_);
+    try {
+      open_unnamed_file(directory_);
+    } catch (const std::system_error& refused) {
+      throw std::system_error(refused.code(),
+                              "no place for objects that don't fit into memory: can't open a file "
+                              "without a name in " + directory_ +
+                                  " (runtime_options.spill_directory, or TMPDIR, names another)");
+    }
   }
   spill_files(const spill_files&) = delete;
   spill_files& operator=(const spill_files&) = delete;

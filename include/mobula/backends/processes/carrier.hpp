@@ -22,6 +22,7 @@
 #include "mobula/backends/hosting/program_process.hpp"
 #include "mobula/backends/processes/local_party.hpp"
 #include "mobula/backends/processes/run_all.hpp"
+#include "mobula/backends/processes/start_thread.hpp"
 #include "mobula/backends/threads/parker.hpp"
 #include "mobula/core/assert.hpp"
 #include "mobula/core/clock.hpp"
@@ -67,7 +68,7 @@ class carrier {
   std::function<void(party from)> on_stranger;
 
   void start() {
-    helper_ = std::thread([this] { help(); });
+    helper_ = start_thread("that looks after messages", [this] { help(); });
   }
   /// No thread but the caller's is in it afterwards, if no other waits.
   void stop() {

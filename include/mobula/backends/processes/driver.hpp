@@ -23,6 +23,7 @@
 #include "mobula/backends/processes/host.hpp"
 #include "mobula/backends/processes/memory_monitor.hpp"
 #include "mobula/backends/processes/node.hpp"
+#include "mobula/backends/processes/start_thread.hpp"
 #include "mobula/backends/processes/streams.hpp"
 #include "mobula/backends/processes/surroundings.hpp"
 #include "mobula/backends/processes/worker.hpp"
@@ -75,21 +76,17 @@ class driver_host final : public process_host {
     carrier_->on_control = [this](party from, std::span<const std::byte> content) {
       hear(from, content);
     };
-    make_current();
-    wake_watch_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (wake_watch_ < 0) {
-      throw std::system_error(errno, std::generic_category(), "eventfd for the watch over workers");
-    }
     memory_ = std::make_unique<memory_monitor>(*node_, exchange_, zygote_->pid(),
                                                state_->options.memory);
-    {
-      const hosting::inside held(*program_);
-      node_->joined(driver_party, engine::party_kind::driver);
-      node_->begin();
+    make_current();
+    try {
+      start();
+    } catch (...) {
+      end_threads();
+      make_past();
+      if (wake_watch_ >= 0) ::close(wake_watch_);
+      throw;
     }
-    streams_.start();
-    carrier_->start();
-    watch_ = std::thread([this] { watch(); });
     block_drafts::of_process().open(*program_);
   }
   ~driver_host() override {
@@ -142,6 +139,20 @@ class driver_host final : public process_host {
  private:
   static constexpr party node_party{1};
   static constexpr party driver_party{2};
+
+  /// All threads are there before the first worker, which may take the last place for one.
+  void start() {
+    wake_watch_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (wake_watch_ < 0) {
+      throw std::system_error(errno, std::generic_category(), "eventfd for the watch over workers");
+    }
+    streams_.start();
+    carrier_->start();
+    watch_ = start_thread("that watches over workers", [this] { watch(); });
+    const hosting::inside held(*program_);
+    node_->joined(driver_party, engine::party_kind::driver);
+    node_->begin();
+  }
 
   process::zygote_options workers_options() const {
     flush_streams();

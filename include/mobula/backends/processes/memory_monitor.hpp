@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include <sys/types.h>
+#include <unistd.h>
 
 #include "mobula/backends/processes/local_party.hpp"
 #include "mobula/backends/processes/machine_memory.hpp"
@@ -41,6 +43,7 @@ class memory_monitor {
 
   /// A worker begins something, or there is a new one.
   void work_begins() noexcept {
+    if (is_blind_) return;
     asked_ = false;
     if (due_ == engine::never) due_ = local_party::monotonic_now() + period;
   }
@@ -58,6 +61,10 @@ class memory_monitor {
     if (bodies_ != 0) {
       asked_ = false;
       measure();
+      if (is_blind_) {
+        due_ = engine::never;
+        return;
+      }
       const instant cost = local_party::monotonic_now() - start;
       due_ = start + std::max(period, 20 * cost);
     } else if (!asked_) {
@@ -105,6 +112,9 @@ class memory_monitor {
 
   void measure() {
     const engine::memory_use machine = machine_memory();
+    // A want of descriptors passes; that a file is not there does not.
+    const bool is_told = machine.limit != 0 || ::access("/proc/meminfo", R_OK) == 0;
+    if (!is_told && !sees_workers()) return give_up();
     const bool is_short = machine.limit != 0 && machine.used > machine.limit;
     if (!is_short && !limit_) return;
     const std::uint64_t inherited = own_memory(zygote_);
@@ -122,11 +132,25 @@ class memory_monitor {
     node_.memory_used(is_short ? machine : engine::memory_use{used, *limit_}, usage);
   }
 
+  /// Whether there is a limit on what they use, and that can be told.
+  [[nodiscard]] bool sees_workers() const { return limit_ && own_memory(::getpid()) != 0; }
+  void give_up() {
+    is_blind_ = true;
+    const hosting::inside held(node_);
+    node_.warn_once(
+        "nothing tells how much memory is in use, so no worker is ended when it is short: "
+        "/proc/meminfo can't be read (a container needs all of /proc), and there is no "
+        "/sys/fs/cgroup/memory.max" +
+        std::string(limit_ ? "; nor is runtime_options.memory watched, for /proc tells nothing"
+                           : "; runtime_options.memory limits what workers and objects use"));
+  }
+
   node& node_;
   const net::exchange& exchange_;
   const pid_t zygote_;
   const std::optional<std::uint64_t> limit_;
   instant due_ = engine::never;
+  bool is_blind_ = false;  ///< nothing can be measured
   bool asked_ = false;  ///< workers were, at the last look, and none has begun anything
   std::vector<worker> workers_;
   std::uint64_t bodies_ = 0;

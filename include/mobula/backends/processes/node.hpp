@@ -28,10 +28,12 @@
 #include "mobula/backends/hosting/program_state.hpp"
 #include "mobula/backends/processes/carrier.hpp"
 #include "mobula/backends/processes/last_words.hpp"
+#include "mobula/backends/processes/start_thread.hpp"
 #include "mobula/engine/death_text.hpp"
 #include "mobula/engine/directory/directory.hpp"
 #include "mobula/engine/node/node.hpp"
 #include "mobula/net/progress.hpp"
+#include "mobula/process/refusal.hpp"
 #include "mobula/process/zygote.hpp"
 #include "mobula/store/arenas.hpp"
 #include "mobula/store/segment_map.hpp"
@@ -48,7 +50,7 @@ class disk_thread {
   ~disk_thread() { stop(); }
 
   void start() {
-    thread_ = std::thread([this] { run(); });
+    thread_ = start_thread("for spilled objects", [this] { run(); });
   }
   /// What waits is not done any more.
   void stop() {
@@ -148,6 +150,7 @@ class node final : public local_party, private engine::node_host, private engine
   void memory_used(engine::memory_use what, std::span<const engine::worker_usage> usage) {
     event([&] { node_.memory_used(what, usage, now()); });
   }
+  void warn_once(const std::string& text) { program_.warn(text, text); }
   /// What objects take in shared memory.
   [[nodiscard]] std::uint64_t object_bytes() const noexcept { return arenas_.live_bytes(); }
   [[nodiscard]] const std::unordered_map<party, pid_t>& pids() const noexcept { return pids_; }
@@ -324,7 +327,8 @@ inline void node::heard_of(const process::worker_report& what) {
         return;
       }
       return fail_start(worker, std::string("its process could not be started: ") +
-                                    std::strerror(what.error));
+                                    std::strerror(what.error) +
+                                    process::way_out_of_refusal(what.error));
     case kind::zygote_died:
       return on_zygote_death();
     case kind::exited:
@@ -342,7 +346,8 @@ inline void node::heard_of(const process::worker_report& what) {
   }
   std::unordered_set<party>& left = unforgotten_[worker];
   for (const auto& [other, pid] : pids_) left.insert(other);
-  const std::string unfit = preparing_.erase(worker) != 0 ? why_unfit(worker) : std::string();
+  std::string unfit;
+  if (preparing_.erase(worker) != 0) unfit = why_unfit(worker);
   event([&] {
     if (!unfit.empty()) node_.environment_failed(worker, unfit, now());
     node_.party_gone(death, now());

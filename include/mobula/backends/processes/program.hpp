@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <unordered_map>
 #include <utility>
@@ -29,6 +30,7 @@
 #include "mobula/backends/processes/body_names.hpp"
 #include "mobula/backends/processes/carrier.hpp"
 #include "mobula/backends/processes/object_memory.hpp"
+#include "mobula/backends/processes/start_thread.hpp"
 #include "mobula/backends/processes/worker_output.hpp"
 #include "mobula/net/progress.hpp"
 #include "mobula/process/backtrace.hpp"
@@ -184,6 +186,7 @@ class program final : public local_party, public hosting::program_process {
   void take_bodies(bool may_end);
   void run_next();
   void hire();
+  void fail_ready(std::size_t count, const std::string& why);
   bool wait_outside(completion& what, instant deadline);
 
   /// Before a block that becomes an object: for the rest of the value.
@@ -194,7 +197,7 @@ class program final : public local_party, public hosting::program_process {
   std::shared_ptr<object_memory> memory_;
   std::deque<std::unique_ptr<running_body>> ready_;
   std::vector<std::unique_ptr<running_body>> running_;
-  std::size_t hired_ = 0;  ///< threads that were started and have not come yet
+  std::size_t threads_ = 1;  ///< that take bodies: a worker's main thread, and those it has hired
   std::vector<carrier::waiter*> idle_;  ///< threads that wait for a body
   std::vector<std::uint32_t> answered_;  ///< calls, until their answers are in the rings
   std::vector<carrier::waiter*> outside_waits_;
@@ -312,12 +315,37 @@ inline void program::hire() {
   const std::size_t wanted = ready_.size();
   const std::size_t idle = std::min(wanted, idle_.size());
   for (std::size_t i = 0; i < idle; ++i) carrier::nudge(*idle_[idle_.size() - 1 - i]);
-  for (std::size_t i = idle + hired_; i < wanted; ++i) {
-    ++hired_;
-    std::thread([this] {  // for as long as the process lives
-      const process::crash_stack stack;
-      take_bodies(false);
-    }).detach();
+  // Whoever runs nothing looks at what is ready before it sleeps, if it is not idle already.
+  while (threads_ - running_.size() < wanted) {
+    try {
+      start_thread("for a call beside others", [this] {
+        const process::crash_stack stack;
+        take_bodies(false);
+      }).detach();  // for as long as the process lives
+      ++threads_;
+    } catch (const std::system_error& refused) {
+      return fail_ready(wanted - (threads_ - running_.size()), refused.what());
+    }
+  }
+}
+/// Those that came last of what is ready fail: whoever waits for them in this process would wait
+/// for ever, if they waited for a thread.
+inline void program::fail_ready(std::size_t count, const std::string& why) {
+  for (auto at = ready_.end(); at != ready_.begin() && count != 0;) {
+    --at;
+    --count;
+    // What holds something has to give it back; it waits.
+    if ((*at)->body.kind == engine::body_kind::destructor) continue;
+    run_outside([this, one = std::shared_ptr<running_body>(std::move(*at)), why]() mutable {
+      const hosting::inside held(*this);
+      engine::body& body = one->body;
+      engine::body_end end;
+      end.result = engine::failed_outcome({.code = error_code::unschedulable, .what = why});
+      begin_body(body);
+      one = nullptr;
+      end_body(body, std::move(end));
+    });
+    at = ready_.erase(at);
   }
 }
 inline void program::work() {
@@ -329,7 +357,6 @@ inline void program::take_bodies(bool may_end) {
   carrier::waiter& mine = may_end ? *work_ : own.emplace(in_);
   const auto is_over = [&] { return may_end && ends_ && ready_.empty() && running_.empty(); };
   const hosting::inside held(*this);
-  if (!may_end) --hired_;
   while (!is_over()) {
     if (!ready_.empty()) {
       run_next();

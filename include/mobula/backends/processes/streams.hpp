@@ -29,6 +29,7 @@
 #include "mobula/backends/processes/descriptor.hpp"
 #include "mobula/backends/processes/driver_stream.hpp"
 #include "mobula/backends/processes/local_party.hpp"
+#include "mobula/backends/processes/start_thread.hpp"
 #include "mobula/net/exchange.hpp"
 #include "mobula/net/progress.hpp"
 
@@ -82,7 +83,7 @@ class streams {
     ::sigfillset(&all);
     ::pthread_sigmask(SIG_SETMASK, &all, &before);
     try {
-      thread_ = std::thread([this] { run(); });
+      thread_ = start_thread("that reads what workers print", [this] { run(); });
     } catch (...) {
       ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
       throw;

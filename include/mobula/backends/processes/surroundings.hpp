@@ -9,6 +9,7 @@
 #include <cstring>
 #include <exception>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@
 #include "mobula/backends/processes/descriptor.hpp"
 #include "mobula/backends/processes/environments.hpp"
 #include "mobula/backends/processes/in_quotes.hpp"
+#include "mobula/backends/processes/last_words.hpp"
 #include "mobula/core/duration.hpp"
 #include "mobula/core/errors.hpp"
 #include "mobula/process/command.hpp"
@@ -117,9 +119,11 @@ inline void make_folder(const shipped_environment& what, const contents& from) {
 }  // namespace detail_surroundings
 
 /// For a worker with one thread, where `what` is not empty or there are GPUs to be told of. Does
-/// not return where that fails.
+/// not return where that fails: it says why in a file or, where there can be none, in its last
+/// words.
 inline void make_surroundings(const shipped_environment& what, const std::string* gpus,
-                              const std::string& folder, std::uint64_t worker) {
+                              const std::string& folder, std::uint64_t worker,
+                              std::span<char> last_words) {
   for (const auto& [name, text] : what.variables) ::setenv(name.c_str(), text.c_str(), 1);
   if (gpus != nullptr) ::setenv("CUDA_VISIBLE_DEVICES", gpus->c_str(), 1);
   if (!what.has_folder()) return;
@@ -129,13 +133,14 @@ inline void make_surroundings(const shipped_environment& what, const std::string
     try {
       contents(folder).subfolder("failures");
     } catch (const std::exception&) {
-      ::_exit(1);
+      end_with_words(last_words, std::string(thrown.what()) +
+                                     " (TMPDIR names another place for environments)");
     }
     if (std::FILE* const to = std::fopen(failure_path(folder, worker).c_str(), "we")) {
       std::fputs(thrown.what(), to);
       std::fclose(to);
     }
-    ::_exit(1);
+    end_with_words(last_words, thrown.what());
   }
 }
 

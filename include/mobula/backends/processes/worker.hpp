@@ -26,8 +26,8 @@ namespace mobula::processes {
 
 class worker_host final : public process_host {
  public:
-  worker_host(const worker_birth& birth, net::exchange exchange, shipped_environment own)
-      : exchange_(std::move(exchange)),
+  worker_host(const worker_birth& birth, net::exchange& exchange, shipped_environment own)
+      : exchange_(exchange),
         birth_(birth),
         environments_(birth.environments_folder, std::move(own)) {
     runtime_options options;
@@ -113,7 +113,7 @@ class worker_host final : public process_host {
     }
   }
 
-  net::exchange exchange_;
+  net::exchange& exchange_;
   const worker_birth birth_;
   environments environments_;
   std::map<std::uint64_t, available_answer*> answers_;
@@ -125,17 +125,18 @@ inline void run_worker(std::span<const std::byte> birth) {
   prepare_output();
   detail::the_runtime.host.store(nullptr);
   const worker_birth told = worker_birth::read(birth);
-  net::exchange exchange = net::exchange::open(told.exchange);
+  // As long as the process.
+  auto& exchange = *new net::exchange(net::exchange::open(told.exchange));
   const std::span<char> words = net::last_words_of(exchange, told.self.value());
   // Before any code of the program runs, so that a handler of its own replaces ours.
   process::tell_crashes({.memory = words});
   const std::span<const char> bytes(told.environment);
   shipped_environment own = shipped_environment::read(std::as_bytes(bytes));
   make_surroundings(own, told.gpus ? &*told.gpus : nullptr, told.environments_folder,
-                    told.self.value());
-  worker_host* host = nullptr;  // for as long as the process
+                    told.self.value(), words);
+  worker_host* host = nullptr;  // as long as the process
   try {
-    host = new worker_host(told, std::move(exchange), std::move(own));
+    host = new worker_host(told, exchange, std::move(own));
   } catch (const std::exception& thrown) {
     end_with_words(words, thrown.what());
   }

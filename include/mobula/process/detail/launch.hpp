@@ -10,6 +10,7 @@
 #include <initializer_list>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -29,6 +30,7 @@
 #include "mobula/process/detail/spawn_plan.hpp"
 #include "mobula/process/detail/zygote_plan.hpp"
 #include "mobula/process/detail/zygote_process.hpp"
+#include "mobula/process/refusal.hpp"
 
 namespace mobula::process::detail {
 
@@ -62,10 +64,9 @@ inline void settle_standard_streams(int null) noexcept {
   }
 }
 
-[[noreturn]] inline void throw_unborn(int error, std::string what) {
-  if (error == EAGAIN) what += " (this user has all the processes it may have: ulimit -u)";
-  if (error == ENOMEM) what += " (not enough memory to promise a copy of this process's)";
-  throw_system(error, what);
+[[noreturn]] inline void throw_unborn(int error, const std::string& what) {
+  throw std::system_error(error, std::generic_category(),
+                          "mobula: " + what + way_out_of_refusal(error));
 }
 
 /// Of a process with one thread. Returns the zygote's pid. `dropped` are the driver's alone. Throws
