@@ -543,7 +543,7 @@ class world final : public executor_host {
       how.retryable = chance(50);
     } else {
       how.result.kind = outcome_kind::value;
-      how.result.value = payload{{std::byte{7}}};
+      how.result.value = payload(std::vector{std::byte{7}});
     }
     if (one->kind == body_kind::task) return end_task(*one, std::move(how));
     model_life& life = lives_.at({one->actor->made.actor, one->actor->made.life});

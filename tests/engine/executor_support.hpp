@@ -56,7 +56,7 @@ inline std::string name_of(const std::shared_ptr<const error_fields>& why) {
 inline outcome value(std::uint8_t byte = 1) {
   outcome made;
   made.kind = outcome_kind::value;
-  made.value = payload{{std::byte{byte}}};
+  made.value = payload(std::vector{std::byte{byte}});
   return made;
 }
 inline outcome failure(const std::string& what) {

@@ -39,7 +39,7 @@ inline std::shared_ptr<const error_fields> because(error_code code, std::string 
 inline outcome value(std::uint8_t byte = 1, key_list refs = {}) {
   outcome made;
   made.kind = outcome_kind::value;
-  made.value = payload{{std::byte{byte}}};
+  made.value = payload(std::vector{std::byte{byte}});
   made.refs = std::move(refs);
   return made;
 }

@@ -5,9 +5,10 @@
 /// Nothing is allocated before the bytes for it are known to be there: what a message makes its
 /// receiver allocate is at most a small multiple of its own length.
 
-#include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <memory>
 #include <span>
@@ -30,26 +31,46 @@ class byte_reader {
   std::size_t left() const noexcept { return left_.size(); }
 
   std::span<const std::byte> take(std::size_t bytes, const place& at) {
-    if (bytes > left_.size()) {
-      refuse(at, "needs " + std::to_string(bytes) + " bytes, " + std::to_string(left_.size()) +
-                     " are left");
-    }
+    if (bytes > left_.size()) refuse_end(bytes, at);
     const std::span<const std::byte> taken = left_.first(bytes);
     left_ = left_.subspan(bytes);
     return taken;
   }
 
-  std::uint64_t number(std::size_t bytes, const place& at) {
+  /// The size is known where it is called: one load then.
+  [[gnu::always_inline]] std::uint64_t number(std::size_t bytes, const place& at) {
     const std::span<const std::byte> from = take(bytes, at);
     std::uint64_t value = 0;
-    for (std::size_t i = 0; i < bytes; ++i) {
-      value |= static_cast<std::uint64_t>(from[i]) << (8 * i);
+    if constexpr (std::endian::native == std::endian::little) {
+      std::memcpy(&value, from.data(), bytes);
+    } else {
+      for (std::size_t i = 0; i < bytes; ++i) {
+        value |= static_cast<std::uint64_t>(from[i]) << (8 * i);
+      }
     }
     return value;
   }
 
   /// A count of things of which each takes at least `each` bytes, in the shortest form.
   std::size_t length(std::size_t most, std::size_t each, const place& at) {
+    // Nearly all are short and good.
+    if (!left_.empty()) {
+      const auto first = std::to_integer<std::size_t>(left_.front());
+      if (first < 128 && first <= most && first <= (left_.size() - 1) / each) {
+        left_ = left_.subspan(1);
+        return first;
+      }
+    }
+    return any_length(most, each, at);
+  }
+
+ private:
+  [[noreturn, gnu::cold, gnu::noinline]] void refuse_end(std::size_t bytes,
+                                                         const place& at) const {
+    refuse(at, "needs " + std::to_string(bytes) + " bytes, " + std::to_string(left_.size()) +
+                   " are left");
+  }
+  [[gnu::noinline]] std::size_t any_length(std::size_t most, std::size_t each, const place& at) {
     std::uint64_t value = 0;
     for (unsigned shift = 0;; shift += 7) {
       const std::uint64_t one = number(1, at);
@@ -70,7 +91,6 @@ class byte_reader {
     return static_cast<std::size_t>(value);
   }
 
- private:
   std::span<const std::byte> left_;
 };
 
@@ -108,10 +128,7 @@ inline void get(byte_reader& in, std::string& value, const place& at) {
   value.assign(reinterpret_cast<const char*>(from.data()), from.size());
 }
 inline void get(byte_reader& in, payload& value, const place& at) {
-  const std::span<const std::byte> from = in.take(in.length(payload_bytes_max, 1, at), at);
-  std::vector<std::byte> copy(from.size());
-  std::copy(from.begin(), from.end(), copy.begin());
-  value = payload(std::move(copy));
+  value = payload(in.take(in.length(payload_bytes_max, 1, at), at));
 }
 inline void get(byte_reader& in, resource_amount& value, const place& at) {
   constexpr auto most = static_cast<std::uint64_t>(resource_amount_max) *
@@ -128,7 +145,9 @@ inline void get(byte_reader& in, outcome& value, const place& at);
 template <class List>
 void get_list(byte_reader& in, List& list, std::size_t each, const place& at) {
   list.clear();
-  list.resize(in.length(list_entries_max, each, at));
+  const std::size_t entries = in.length(list_entries_max, each, at);
+  if (entries == 0) return;
+  list.resize(entries);
   std::size_t index = 0;
   for (auto& one : list) get(in, one, place{&at, {}, index++});
 }

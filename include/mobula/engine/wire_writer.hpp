@@ -40,8 +40,13 @@ class byte_pen {
   static constexpr bool checks = false;
   explicit byte_pen(std::byte* at) noexcept : at_(at) {}
 
-  void number(std::uint64_t value, std::size_t bytes) noexcept {
-    for (std::size_t i = 0; i < bytes; ++i) at_[i] = static_cast<std::byte>(value >> (8 * i));
+  /// The size is known where it is called: one store then.
+  [[gnu::always_inline]] void number(std::uint64_t value, std::size_t bytes) noexcept {
+    if constexpr (std::endian::native == std::endian::little) {
+      std::memcpy(at_, &value, bytes);
+    } else {
+      for (std::size_t i = 0; i < bytes; ++i) at_[i] = static_cast<std::byte>(value >> (8 * i));
+    }
     at_ += bytes;
   }
   void raw(const void* from, std::size_t bytes) noexcept {
@@ -122,6 +127,7 @@ void put(Sink& out, const outcome& value, const place& at);
 
 template <class Sink, class List>
 void put_list(Sink& out, const List& list, const place& at) {
+  if (list.empty()) return out.number(0, 1);
   put_length(out, list.size(), list_entries_max, at);
   std::size_t index = 0;
   for (const auto& one : list) put(out, one, place{&at, {}, index++});

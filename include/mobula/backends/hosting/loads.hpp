@@ -29,10 +29,14 @@ class program_process::kept_record {
     }
   }
   explicit kept_record(detail::record& one) : kept_record(&one) {}
-  kept_record(const kept_record&) = delete;
-  kept_record& operator=(const kept_record&) = delete;
-  ~kept_record() {
-    if (record_ != nullptr && !handle_) record_->unpin();
+  kept_record(kept_record&& other) noexcept
+      : record_(std::exchange(other.record_, nullptr)), handle_(std::move(other.handle_)) {}
+  kept_record& operator=(kept_record&&) = delete;
+  ~kept_record() { let_go(); }
+  void let_go() noexcept {
+    const detail::record_ptr handle = std::move(handle_);
+    detail::record* const one = std::exchange(record_, nullptr);
+    if (one != nullptr && !handle) one->unpin();
   }
   explicit operator bool() const noexcept { return record_ != nullptr; }
   detail::record& operator*() const noexcept { return *record_; }
@@ -48,23 +52,23 @@ inline void program_process::load(engine::object_key key) {
   drain_abandoned(program_);
   const auto at = records_.find(key);
   if (at == records_.end()) return end_fetch(key);
-  auto held = std::make_unique<kept_record>(at->second);
-  if (!*held) return end_fetch(key);
+  kept_record held(at->second);
+  if (!held) return end_fetch(key);
   const engine::outcome* const known = owner_.result(key);
   if (known == nullptr || known->kind == engine::outcome_kind::pending) return;
   const bool is_stored = known->kind == engine::outcome_kind::stored;
   const auto wanted = fetches_.find(key);
   const bool is_wanted = wanted != fetches_.end();
-  if (is_stored && is_wanted && (**held).is_elsewhere()) {
-    held.reset();
+  if (is_stored && is_wanted && (*held).is_elsewhere()) {
+    held.let_go();
     if (!std::exchange(wanted->second.reading, true)) read(key);
     return;
   }
   loop_.run_outside([this, key, held = std::move(held), refs = known->refs,
                      value = packed_bytes(known->value), why = known->why, is_stored,
                      is_wanted]() mutable {
-    settle(**held, is_stored ? nullptr : &value, refs, why);
-    held.reset();
+    settle(*held, is_stored ? nullptr : &value, refs, why);
+    held.let_go();
     if (!is_wanted) return;
     const inside again(loop_);
     end_fetch(key);
@@ -95,16 +99,16 @@ inline void program_process::read(engine::object_key key) {
   use_pin(key, [this, key, asked = owner_.settlings()](const pin_failure& failed) {
     if (failed && failed->code == error_code::object_lost) return lost(key, asked);
     const auto record = records_.find(key);
-    auto kept = std::make_unique<kept_record>(record == records_.end() ? nullptr : record->second);
+    kept_record kept(record == records_.end() ? nullptr : record->second);
     const engine::outcome* const known = owner_.result(key);
     const bool is_stored = known != nullptr && known->kind == engine::outcome_kind::stored;
-    if (*kept && (failed || is_stored)) {
+    if (kept && (failed || is_stored)) {
       packed_bytes bytes;
       if (!failed) bytes = read_stored(key, pins_.at(key).place, known->size);
       loop_.run_outside([this, key, failed, kept = std::move(kept), bytes = std::move(bytes),
                          refs = failed ? engine::key_list{} : known->refs]() mutable {
-        settle(**kept, &bytes, refs, failed);
-        kept.reset();  // whoever waits may have the only handle
+        settle(*kept, &bytes, refs, failed);
+        kept.let_go();  // whoever waits may have the only handle
         const inside again(loop_);
         if (!failed) drop_pin(key);
         end_fetch(key);

@@ -38,6 +38,10 @@ class packed {
   template <class KeyOf, class About>
   packed(message&& written, KeyOf key_of, About about, std::span<const std::byte> label = {})
       : label_size_(label.size()), buffers_(std::move(written.buffers)) {
+    if (is_plain(written)) {
+      write_plain(written, label);
+      return;
+    }
     message room;
     room.bytes.reserve(label.size() + written.bytes.size() + head_bytes_usual);
     output out(std::move(room));
@@ -119,8 +123,29 @@ class packed {
   static constexpr std::size_t aligned(std::size_t at) noexcept {
     return (at + serialization::block_alignment - 1) & ~(serialization::block_alignment - 1);
   }
+  /// Of a head: how long it is, then the counts of attachments, of buffers and of bytes. Most
+  /// values are small, and have bytes only: their counts take a byte each.
+  static constexpr std::size_t plain_head_bytes = sizeof(std::uint32_t) + 3;
+  static constexpr std::size_t plain_bytes_max = 127;
 
  private:
+  bool is_plain(const message& written) const noexcept {
+    return written.attachments.empty() && buffers_.empty() &&
+           written.bytes.size() <= plain_bytes_max;
+  }
+  void write_plain(const message& written, std::span<const std::byte> label) {
+    const std::size_t count = written.bytes.size();
+    size_ = plain_head_bytes + count;
+    head_.resize(label.size() + size_);
+    std::byte* at = head_.data();
+    if (!label.empty()) std::memcpy(at, label.data(), label.size());
+    at += label.size();
+    const auto head_bytes = static_cast<std::uint32_t>(size_);
+    std::memcpy(at, &head_bytes, sizeof head_bytes);
+    at[plain_head_bytes - 1] = static_cast<std::byte>(count);
+    if (count != 0) std::memcpy(at + plain_head_bytes, written.bytes.data(), count);
+  }
+
   static constexpr std::size_t head_bytes_usual = 32;  ///< what comes before the message's bytes
 
   std::vector<std::byte> head_;  ///< the label, and the head
@@ -149,6 +174,13 @@ message unpack(const packed_bytes& from, Attach attach) {
   if (from.bytes.empty()) return made;
   std::uint32_t head_bytes = 0;
   std::memcpy(&head_bytes, from.bytes.data(), sizeof head_bytes);
+  constexpr std::size_t plain = packed::plain_head_bytes;
+  if (from.bytes.size() == head_bytes && head_bytes >= plain &&
+      from.bytes[plain - 3] == std::byte{0} && from.bytes[plain - 2] == std::byte{0} &&
+      std::to_integer<std::size_t>(from.bytes[plain - 1]) == head_bytes - plain) {
+    made.bytes.assign(from.bytes.begin() + plain, from.bytes.end());
+    return made;
+  }
   const std::span<const std::byte> head_there =
       from.bytes.subspan(sizeof head_bytes, head_bytes - sizeof head_bytes);
   message head;

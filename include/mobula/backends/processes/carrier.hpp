@@ -21,6 +21,7 @@
 
 #include "mobula/backends/hosting/program_process.hpp"
 #include "mobula/backends/processes/local_party.hpp"
+#include "mobula/backends/processes/message_tag.hpp"
 #include "mobula/backends/processes/run_all.hpp"
 #include "mobula/backends/processes/start_thread.hpp"
 #include "mobula/backends/threads/parker.hpp"
@@ -33,13 +34,6 @@
 namespace mobula::processes {
 
 using hosting::completion;
-
-/// What the tag of a message between two processes says.
-namespace message_tag {
-inline constexpr std::uint32_t to_node = 1;    ///< for the node in the driver's process
-inline constexpr std::uint32_t from_node = 2;  ///< by it
-inline constexpr std::uint32_t control = 4;    ///< for the process itself, no machine's message
-}  // namespace message_tag
 
 /// Invariants:
 ///  - Machines are stepped, and rings are read and written, by the thread that has entered. Enter
@@ -273,7 +267,10 @@ class carrier {
     if (to_node && on_stranger) on_stranger(from);
     const party sender = (tag & message_tag::from_node) != 0 ? node_ : from;
     try {
-      deliver(sender, *here, engine::decode(content));
+      engine::decode_to(content, [&]<class Message>(Message&& one) {
+        if constexpr (is_hot<Message>) return here->hear(sender, std::move(one));
+        deliver(sender, *here, engine::message(std::move(one)));
+      });
     } catch (const protocol_error& nonsense) {
       std::fprintf(stderr, "mobula: process %llu sent nonsense to this one: %s\n",
                    static_cast<unsigned long long>(from.value()), nonsense.what());

@@ -3,6 +3,7 @@
 /// A party of the protocol in a process of its own, or beside another one.
 
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 
 #include <time.h>
@@ -17,6 +18,11 @@ using engine::party;
 using hosting::action;
 
 class carrier;
+
+/// One of those that every task costs.
+template <class Message>
+inline constexpr bool is_hot = std::is_same_v<Message, engine::push_task> ||
+                               std::is_same_v<Message, engine::task_done>;
 
 /// A party in this process: the driver or a worker, or the node beside the driver.
 class local_party : public hosting::party_loop {
@@ -34,6 +40,13 @@ class local_party : public hosting::party_loop {
 
   /// A message of that party's. For whoever has entered, in no event.
   virtual void hear(party from, engine::message&& one) = 0;
+  /// The same where it `is_hot`, without a variant around it.
+  virtual void hear(party from, engine::push_task&& one) {
+    hear(from, engine::message(std::move(one)));
+  }
+  virtual void hear(party from, engine::task_done&& one) {
+    hear(from, engine::message(std::move(one)));
+  }
   /// Nothing comes from that party any more.
   virtual void cut(party who) = 0;
   virtual instant next_timer() = 0;

@@ -159,6 +159,7 @@ class node final : public local_party, private engine::node_host, private engine
 
  private:
   // local_party
+  using local_party::hear;
   void hear(party from, engine::message&& one) override {
     event([&] { receive(from, std::move(one)); });
   }

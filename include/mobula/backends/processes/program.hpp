@@ -130,6 +130,12 @@ class program final : public local_party, public hosting::program_process {
   void hear(party from, engine::message&& one) override {
     event([&] { heard(from, std::move(one)); });
   }
+  void hear(party from, engine::push_task&& one) override {
+    event([&] { executor_.receive(from, std::move(one), now()); });
+  }
+  void hear(party from, engine::task_done&& one) override {
+    event([&] { owner_.receive(from, std::move(one), now()); });
+  }
   void cut(party who) override {
     event([&] { program_process::cut_off(who); });
   }
