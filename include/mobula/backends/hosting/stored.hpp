@@ -94,21 +94,22 @@ inline void program_process::lost(engine::object_key key, std::uint64_t asked) {
 // --- The end -------------------------------------------------------------------------------------
 
 inline void program_process::end_records(const detail::failure_ptr& why) {
-  std::vector<std::pair<engine::object_key, detail::record*>> all;
+  std::vector<std::pair<engine::object_key, detail::record_ptr>> all;
   std::vector<detail::task*> infeasible;
   std::unordered_map<engine::object_key, fetch_state> fetches;
   {
     const inside held(loop_);
     fetches.swap(fetches_);
     drain_abandoned(program_);
-    all.assign(records_.begin(), records_.end());
+    // With handles, for to leave is to hear more, of which records may end.
+    for (const auto& [key, one] : records_) {
+      if (one->try_add_handle()) all.emplace_back(key, detail::record_ptr::adopt(one));
+    }
     infeasible.swap(infeasible_);
   }
   std::sort(all.begin(), all.end(),
             [](const auto& a, const auto& b) { return a.first < b.first; });
   for (const auto& [key, one] : all) {
-    if (!one->try_add_handle()) continue;
-    const detail::record_ptr held = detail::record_ptr::adopt(one);
     const bool has_producer = takes_producer(*one);
     one->settle_failure(why);
     if (has_producer) one->end_producing();
