@@ -49,11 +49,6 @@ enum class way : std::uint8_t {
   illegal
 };
 
-[[gnu::noinline]] int overflow(int left) {
-  volatile char here[4096];
-  here[0] = static_cast<char>(left);
-  return left == 0 ? 0 : overflow(left - 1) + here[0];
-}
 // An address that the compiler can't see through.
 volatile int* nowhere() {
   static volatile std::uintptr_t address = 16;

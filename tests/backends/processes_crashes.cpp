@@ -37,12 +37,6 @@ enum class way : std::uint8_t {
   terminate
 };
 
-[[gnu::noinline]] int overflow(int left) {
-  volatile char here[4096];
-  here[0] = static_cast<char>(left);
-  return left == 0 ? 0 : overflow(left - 1) + here[0];
-}
-
 int go(way how) {
   without_core();
   switch (how) {

@@ -56,5 +56,11 @@ inline void without_core() {
   std::raise(signal);
   std::abort();
 }
+/// Takes 4 KiB of the stack for each that is left.
+[[gnu::noinline]] inline int overflow(int left) {
+  volatile char here[4096];
+  here[0] = static_cast<char>(left);
+  return left == 0 ? 0 : overflow(left - 1) + here[0];
+}
 
 }  // namespace processes_tests

@@ -213,10 +213,6 @@ inline void tell_crash(int signal, siginfo_t* info, void* context) noexcept {
   end_by(signal);
 }
 
-}  // namespace detail
-
-namespace detail {
-
 /// The first call loads a library and reads its tables, which a handler had better not.
 inline void load_unwinder() noexcept {
   if (crash.can_unwind) return;
