@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "mobula/core/fault_point.hpp"
+
 namespace mobula::net {
 
 /// Which of a process's threads sleeps until something comes.
@@ -63,7 +65,9 @@ class attention {
   void wake() noexcept {
     if (word_.load() == 0) return;
     const std::uint32_t who = word_.exchange(0);
-    if (who != 0) wake_all_of(who);
+    if (who == 0) return;
+    mobula::detail::fault(mobula::detail::fault_point::waking);
+    wake_all_of(who);
   }
   /// The same where there is no message that would be seen: `nudged` is the news.
   void nudge() noexcept {

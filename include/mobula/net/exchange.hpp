@@ -31,6 +31,7 @@
 #include <system_error>
 #include <utility>
 
+#include "mobula/core/fault_point.hpp"
 #include "mobula/net/layout.hpp"
 #include "mobula/net/segment.hpp"
 
@@ -157,6 +158,7 @@ class exchange {
   [[nodiscard]] std::uint32_t take_ring(std::uint64_t writer, std::uint64_t reader) noexcept {
     const std::uint32_t ring = take_free_ring();
     if (ring == no_ring) return no_ring;
+    mobula::detail::fault(mobula::detail::fault_point::ring_taken);
     control(ring).reset();
     owners(ring).reader.store(reader + 1, std::memory_order_relaxed);
     owners(ring).writer.store(writer + 1, std::memory_order_release);

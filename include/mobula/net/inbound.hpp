@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "mobula/core/fault_point.hpp"
 #include "mobula/net/frame.hpp"
 #include "mobula/net/ring.hpp"
 
@@ -51,7 +52,9 @@ class inbound {
       }
       if (frame.kind == frame_kind::whole && missing_ == 0) {
         ++got;
+        mobula::detail::fault(mobula::detail::fault_point::message_taken);
         f(frame.tag, frame.content);
+        mobula::detail::fault(mobula::detail::fault_point::message_heard);
       } else if (add_part(frame) && missing_ == 0) {
         ++got;
         deliver(f);

@@ -10,6 +10,7 @@
 #include <span>
 #include <vector>
 
+#include "mobula/core/fault_point.hpp"
 #include "mobula/net/frame.hpp"
 #include "mobula/net/ring.hpp"
 
@@ -79,9 +80,10 @@ class outbound {
 
   template <class Fill>
   void put_frame(frame_kind kind, std::uint32_t tag, std::size_t size, Fill&& fill) {
-    if (!waits()) {
+    if (!waits() && !mobula::detail::fault(mobula::detail::fault_point::ring_full)) {
       if (std::byte* where = writer_.reserve(kind, tag, size)) {
         fill(where);
+        mobula::detail::fault(mobula::detail::fault_point::message_written);
         writer_.commit();
         return;
       }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "mobula/core/assert.hpp"
+#include "mobula/core/fault_point.hpp"
 #include "mobula/net/exchange.hpp"
 #include "mobula/net/peers.hpp"
 
@@ -58,6 +59,7 @@ class outbox {
       }
       if (out.unpublished()) {
         if (out.publish()) push_ready(*its->its_slot, out.ring());
+        mobula::detail::fault(mobula::detail::fault_point::reader_listed);
         its->its_slot->bed.wake();
       }
       out.touched = out.waits();

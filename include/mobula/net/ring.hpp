@@ -9,6 +9,7 @@
 #include <cstring>
 #include <span>
 
+#include "mobula/core/fault_point.hpp"
 #include "mobula/net/frame.hpp"
 
 namespace mobula::net {
@@ -71,6 +72,7 @@ class ring_writer {
   [[nodiscard]] bool publish() noexcept {
     published_ = position_;
     control_->tail.store(position_);  // before queued is read, for the reader does the reverse
+    mobula::detail::fault(mobula::detail::fault_point::message_shown);
     return control_->queued.load() == 0 && control_->queued.exchange(1) == 0;
   }
 

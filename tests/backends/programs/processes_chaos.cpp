@@ -9,11 +9,21 @@
 // else the seed is new each time and told where something is wrong.
 //
 // From outside: SIGKILL and SIGSTOP to random workers, with `parent` now and then to theirs, and a
-// signal a millisecond to the driver, whose handler interrupts system calls. Inside: random
-// programs of tasks, nested tasks, large values, actors and cancels, compared with what they
-// should give. Runs are counted in memory that all processes share.
+// signal a millisecond to the driver, whose handler interrupts system calls. From within, for this
+// program is Mobula with fault points: a worker dies at the n-th message, or wherever else between
+// two steps of the protocol; every process waits now and then at one of them, finds a ring full,
+// and has its system calls interrupted and its reads and writes cut short.
+//
+// What works meanwhile: random programs of tasks, nested tasks, small, wide and large values, actors
+// and cancels, compared with what they should give. Runs are counted in memory that all share.
+
+// Not what is compiled for the other tests: that has no faults.
+#undef MOBULA_SEPARATE_COMPILATION
+#define MOBULA_TEST_FAULTS 1
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -32,14 +42,21 @@
 #include <utility>
 #include <vector>
 
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #include "mobula/mobula.hpp"
 
-#include "mobula/backends.hpp"
+#include "mobula/backends/processes.hpp"
+#include "mobula/core/fault_point.hpp"
 
 #include "backends/system_view.hpp"
 
@@ -49,22 +66,135 @@ using namespace std::chrono_literals;
 using mobula::async;
 using mobula::future;
 using mobula::get;
+using mobula::detail::fault_point;
+using mobula::detail::fault_points;
 using processes_tests::children_of;
 
 constexpr auto patience = 60s;
 
 // --- What is counted -----------------------------------------------------------------------------
 
-constexpr std::size_t runs_max = 1 << 20;
-/// How often each body began that may run once; shared with all processes.
-std::atomic<std::uint8_t>* runs = nullptr;
-
-void make_runs() {
-  void* const memory = ::mmap(nullptr, runs_max, PROT_READ | PROT_WRITE,
+/// All zero, and shared with the processes that are started from now on.
+template <class T>
+T* make_shared_memory(std::size_t count) {
+  void* const memory = ::mmap(nullptr, count * sizeof(T), PROT_READ | PROT_WRITE,
                               MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) throw std::bad_alloc();
-  runs = static_cast<std::atomic<std::uint8_t>*>(memory);
+  return static_cast<T*>(memory);
 }
+
+constexpr std::size_t runs_max = 1 << 20;
+/// How often each body began that may run once.
+std::atomic<std::uint8_t>* runs = nullptr;
+
+// --- From within ---------------------------------------------------------------------------------
+
+struct shared_faults {
+  std::atomic<bool> on;
+  pid_t driver;
+  /// A worker dies when it is for the `left`-th time that one comes to `where`.
+  std::atomic<std::uint32_t> where;
+  std::atomic<std::int32_t> left;
+  /// Somebody died before it had worked, and nobody has begun to since: who dies when it starts,
+  /// three times in a row, is an error of its own.
+  std::atomic<bool> young_died;
+  std::array<std::atomic<std::uint32_t>, fault_points> deaths;
+  std::atomic<std::uint32_t> waits, full_rings, interrupts, short_counts;
+};
+shared_faults* faults = nullptr;
+/// Of this process.
+std::atomic<bool> has_worked{false};
+
+std::uint32_t any_number() {
+  static thread_local std::uint64_t state = 0;
+  if (state == 0) state = static_cast<std::uint64_t>(::syscall(SYS_gettid)) << 32 | 0x9e3779b9;
+  state ^= state << 13;
+  state ^= state >> 7;
+  state ^= state << 17;
+  return static_cast<std::uint32_t>(state >> 16);
+}
+bool comes_true(std::uint32_t once_in) {
+  return faults != nullptr && faults->on.load(std::memory_order_relaxed) &&
+         any_number() % once_in == 0;
+}
+
+}  // namespace
+
+bool mobula::detail::fault(fault_point where) noexcept {
+  if (where == fault_point::ring_full) {
+    const bool is_full = comes_true(50);
+    if (is_full) ++faults->full_rings;
+    return is_full;
+  }
+  if (comes_true(2'000)) {
+    ++faults->waits;
+    ::usleep(any_number() % 3'000);
+  }
+  if (faults == nullptr || !faults->on || ::getpid() == faults->driver) return false;
+  if (where == fault_point::body_begins && !has_worked.exchange(true)) faults->young_died = false;
+  if (faults->where != static_cast<std::uint32_t>(where) || --faults->left != 0) return false;
+  if (!has_worked && faults->young_died.exchange(true)) return false;
+  ++faults->deaths[static_cast<std::size_t>(where)];
+  ::kill(::getpid(), SIGKILL);
+  return false;
+}
+
+// Mobula's system calls, and the standard library's, as a busy system may answer them.
+
+namespace {
+
+bool interrupted() {
+  if (!comes_true(20)) return false;
+  ++faults->interrupts;
+  errno = EINTR;
+  return true;
+}
+/// Of pipes and of files that have no name, which is what there is to be cut.
+std::size_t cut(int fd, std::size_t count) {
+  struct stat about {};
+  if (count < 2 || !comes_true(4) || ::fstat(fd, &about) != 0) return count;
+  if (!S_ISFIFO(about.st_mode) && !(S_ISREG(about.st_mode) && about.st_nlink == 0)) return count;
+  ++faults->short_counts;
+  return 1 + any_number() % count;
+}
+
+}  // namespace
+
+extern "C" {
+ssize_t read(int fd, void* to, std::size_t count) {
+  return interrupted() ? -1 : ::syscall(SYS_read, fd, to, cut(fd, count));
+}
+ssize_t write(int fd, const void* from, std::size_t count) {
+  return interrupted() ? -1 : ::syscall(SYS_write, fd, from, cut(fd, count));
+}
+ssize_t pread(int fd, void* to, std::size_t count, off_t at) {
+  return interrupted() ? -1 : ::syscall(SYS_pread64, fd, to, cut(fd, count), at);
+}
+ssize_t pwrite(int fd, const void* from, std::size_t count, off_t at) {
+  return interrupted() ? -1 : ::syscall(SYS_pwrite64, fd, from, cut(fd, count), at);
+}
+ssize_t sendmsg(int fd, const msghdr* message, int flags) {
+  return interrupted() ? -1 : ::syscall(SYS_sendmsg, fd, message, flags);
+}
+ssize_t recvmsg(int fd, msghdr* message, int flags) {
+  return interrupted() ? -1 : ::syscall(SYS_recvmsg, fd, message, flags);
+}
+int fallocate(int fd, int mode, off_t at, off_t count) {
+  return interrupted() ? -1 : static_cast<int>(::syscall(SYS_fallocate, fd, mode, at, count));
+}
+int poll(pollfd* of, nfds_t count, int timeout) {
+  if (interrupted()) return -1;
+  const timespec until{timeout / 1'000, timeout % 1'000 * 1'000'000};
+  return static_cast<int>(
+      ::syscall(SYS_ppoll, of, count, timeout < 0 ? nullptr : &until, nullptr, 0));
+}
+int epoll_wait(int fd, epoll_event* into, int most, int timeout) {
+  if (interrupted()) return -1;
+  return static_cast<int>(::syscall(SYS_epoll_pwait, fd, into, most, timeout, nullptr, 0));
+}
+}
+
+namespace {
 
 // --- Bodies --------------------------------------------------------------------------------------
 
@@ -78,6 +208,7 @@ int run_once(std::uint32_t which, int value) {
   runs[which].fetch_add(1);
   return value;
 }
+int wide(int number, const std::vector<int>& values) { return number + values.back(); }
 std::vector<int> large(int first) { return std::vector<int>(1 << 18, first); }
 int ends_of(const std::vector<int>& of) { return of.front() + of.back(); }
 
@@ -94,11 +225,11 @@ struct counter {
 
 // --- From outside --------------------------------------------------------------------------------
 
-extern "C" void interrupted(int) {}
+extern "C" void handler(int) {}
 
 void begin_interrupts() {
   struct sigaction how {};
-  how.sa_handler = interrupted;  // without SA_RESTART
+  how.sa_handler = handler;  // without SA_RESTART
   ::sigaction(SIGALRM, &how, nullptr);
   const itimerval each{{0, 1'000}, {0, 1'000}};
   ::setitimer(ITIMER_REAL, &each, nullptr);
@@ -132,9 +263,17 @@ class trouble {
       const auto until = std::chrono::steady_clock::now() + 1ms * (random_() % 300);
       while (!over_ && std::chrono::steady_clock::now() < until) {
         if (is_bad) strike();
+        if (random_() % 4 == 0) aim();
         std::this_thread::sleep_for(1ms * (1 + random_() % 20));
       }
     }
+  }
+  void aim() {
+    faults->left = 0;
+    faults->where = random_() % fault_points;
+    // Early and late in a worker's life.
+    const std::uint32_t most = 1u << random_() % 11;
+    faults->left = static_cast<std::int32_t>(1 + random_() % most);
   }
   void strike() {
     const std::vector<pid_t> zygotes = children_of(::getpid());
@@ -224,10 +363,14 @@ class rounds {
     }
     for (int i = 0; i < 40; ++i) {
       const int value = static_cast<int>(random_() % 1'000'000);
-      switch (random_() % 8) {
+      switch (random_() % 9) {
         case 0:
-        case 1:
           sure.push_back({async<add>({.max_retries = -1}, value - 1, 1), value, 0});
+          break;
+        case 1:
+          sure.push_back({async<wide>({.max_retries = -1}, value - 1,
+                                      std::vector<int>(random_() % 15'000 + 1, 1)),
+                          value, 0});
           break;
         case 2:
           sure.push_back({async<add_by_children>({.max_retries = -1}, value - 1, 1), value, 0});
@@ -247,6 +390,7 @@ class rounds {
           mobula::cancel(cancelled.back().result);
           break;
         case 6:
+        case 7:
           sure.push_back({steady_.call<&counter::echo>(value), value, 0});
           break;
         default:
@@ -286,8 +430,18 @@ class rounds {
   std::uint32_t runs_used_ = 0;
 };
 
+void tell_faults() {
+  std::fprintf(stderr, "chaos: deaths");
+  for (const auto& each : faults->deaths) std::fprintf(stderr, " %u", each.load());
+  std::fprintf(stderr, "; %u waits, %u full rings, %u calls interrupted, %u cut\n",
+               faults->waits.load(), faults->full_rings.load(), faults->interrupts.load(),
+               faults->short_counts.load());
+}
+
 int drive(int seconds, std::uint32_t seed, bool parent_too) {
-  make_runs();
+  runs = make_shared_memory<std::atomic<std::uint8_t>>(runs_max);
+  faults = make_shared_memory<shared_faults>(1);
+  faults->driver = ::getpid();
   const rlimit no_core{0, 0};
   ::setrlimit(RLIMIT_CORE, &no_core);
   mobula::runtime_options options;
@@ -300,17 +454,25 @@ int drive(int seconds, std::uint32_t seed, bool parent_too) {
   std::uint64_t count = 0;
   {
     const trouble outside(seed + 1, parent_too);
+    faults->on = true;
     begin_interrupts();
     try {
       for (; std::chrono::steady_clock::now() < until; ++count) work.one();
     } catch (...) {
       end_interrupts();
+      faults->on = false;
       std::fprintf(stderr, "chaos: seed %u, round %llu\n", seed,
                    static_cast<unsigned long long>(count));
+      tell_faults();
       throw;
     }
     end_interrupts();
+    faults->on = false;
   }
+  tell_faults();
+  std::uint32_t deaths = 0;
+  for (const auto& each : faults->deaths) deaths += each;
+  if (deaths == 0) throw wrong("nobody has died at a fault point");
   work.one();  // all is as before
   const auto end = std::chrono::steady_clock::now() + patience;
   while (mobula::available_resources() != mobula::total_resources()) {

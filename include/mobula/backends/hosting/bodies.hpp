@@ -14,6 +14,7 @@
 #include "mobula/backends/hosting/program_process.hpp"
 #include "mobula/backends/threads/body.hpp"
 #include "mobula/core/body_failure.hpp"
+#include "mobula/core/fault_point.hpp"
 #include "mobula/engine/mentions.hpp"
 #include "mobula/serialization/input.hpp"
 #include "mobula/serialization/output.hpp"
@@ -176,8 +177,10 @@ inline void program_process::run_function(engine::body& one, engine::body_end& e
       mine.instance = instance;
       mine.restarted = one.actor != nullptr && one.actor->made.restarted;
       function_begins(entry, mine);
+      detail::fault(detail::fault_point::body_begins);
       try {
         run_attempt(one, *entry, *record, instance, end);
+        detail::fault(detail::fault_point::body_ended);
       } catch (const detail::actor_exit&) {
         end.exited = true;
         end.result = engine::failed_outcome(

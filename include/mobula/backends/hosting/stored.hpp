@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "mobula/backends/hosting/program_process.hpp"
+#include "mobula/core/fault_point.hpp"
 
 namespace mobula::hosting {
 
@@ -42,7 +43,9 @@ inline engine::outcome program_process::stored(engine::object_key key, packed& w
   };
   {
     const entering again{loop_};
+    detail::fault(detail::fault_point::object_promised);
     write_stored(key, memory.place, what);
+    detail::fault(detail::fault_point::object_written);
   }
   event([&] {
     transmit(program_.node_party, engine::message(engine::publish_object{key}));

@@ -32,6 +32,7 @@
 #include "mobula/backends/processes/object_memory.hpp"
 #include "mobula/backends/processes/start_thread.hpp"
 #include "mobula/backends/processes/worker_output.hpp"
+#include "mobula/core/fault_point.hpp"
 #include "mobula/net/progress.hpp"
 #include "mobula/process/backtrace.hpp"
 
@@ -410,6 +411,7 @@ inline std::shared_ptr<std::byte> program::draft(std::size_t size) {
     memory = ask_for_memory({{self(), engine::draft_bit | ++drafts_}, whole, true});
   }
   if (memory.status != engine::store_status::ok) return nullptr;
+  detail::fault(detail::fault_point::object_promised);
   std::byte* const first = memory_->map.writable({memory.place.segment, memory.place.offset},
                                                  static_cast<int>(memory.place.descriptor), whole);
   return memory_->draft(memory.object, first + draft_head_bytes, size);
@@ -421,6 +423,7 @@ inline bool program::publish_draft(engine::object_key object, hosting::packed& w
   if (!draft) return false;
   what.begin_buffers_at(draft_head_bytes);
   what.write_head(const_cast<std::byte*>(block->data) - draft_head_bytes);
+  detail::fault(detail::fault_point::object_written);
   event([&] {
     transmit(program_.node_party, engine::message(engine::publish_object{object, *draft}));
   });

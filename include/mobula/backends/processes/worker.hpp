@@ -18,6 +18,7 @@
 #include "mobula/backends/processes/last_words.hpp"
 #include "mobula/backends/processes/surroundings.hpp"
 #include "mobula/backends/processes/worker_output.hpp"
+#include "mobula/core/fault_point.hpp"
 #include "mobula/net/exchange.hpp"
 #include "mobula/net/progress.hpp"
 #include "mobula/process/backtrace.hpp"
@@ -124,6 +125,7 @@ class worker_host final : public process_host {
 inline void run_worker(std::span<const std::byte> birth) {
   prepare_output();
   detail::the_runtime.host.store(nullptr);
+  detail::fault(detail::fault_point::worker_born);
   const worker_birth told = worker_birth::read(birth);
   // As long as the process.
   auto& exchange = *new net::exchange(net::exchange::open(told.exchange));
