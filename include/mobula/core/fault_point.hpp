@@ -19,6 +19,7 @@ enum class fault_point : unsigned char {
   message_heard,     ///< and its room not given back
   object_promised,   ///< it has its place in the store, and nothing is there
   object_written,    ///< and not published
+  worker_forked,     ///< and its zygote has not told of it
   worker_born,       ///< nothing was heard of it
   body_begins,
   body_ended,        ///< and nobody knows its result

@@ -15,15 +15,12 @@
 // and has its system calls interrupted and its reads and writes cut short.
 //
 // What works meanwhile: random programs of tasks, nested tasks, small, wide and large values, actors
-// and cancels, compared with what they should give. Runs are counted in memory that all share.
+// and cancels, compared with what they should give. Bodies tell what they do in memory that all
+// share, and the judge of the simulation's soak reads it.
 
-// Not what is compiled for the other tests: that has no faults.
-#undef MOBULA_SEPARATE_COMPILATION
-#define MOBULA_TEST_FAULTS 1
+#include "backends/fault_injection.hpp"  // first
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -32,8 +29,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
-#include <memory>
-#include <new>
 #include <random>
 #include <stdexcept>
 #include <string>
@@ -42,185 +37,79 @@
 #include <utility>
 #include <vector>
 
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #include "mobula/mobula.hpp"
 
 #include "mobula/backends/processes.hpp"
-#include "mobula/core/fault_point.hpp"
 
+#include "backends/shared_history.hpp"
 #include "backends/system_view.hpp"
 
 namespace {
 
 using namespace std::chrono_literals;
+using chaos::event_kind;
+using chaos::events;
+using chaos::fault_point;
+using chaos::fault_points;
+using chaos::faults;
+using chaos::telling;
+using chaos::telling_call;
+using chaos::work_number;
 using mobula::async;
 using mobula::future;
 using mobula::get;
-using mobula::detail::fault_point;
-using mobula::detail::fault_points;
 using processes_tests::children_of;
 
 constexpr auto patience = 60s;
 
-// --- What is counted -----------------------------------------------------------------------------
-
-/// All zero, and shared with the processes that are started from now on.
-template <class T>
-T* make_shared_memory(std::size_t count) {
-  void* const memory = ::mmap(nullptr, count * sizeof(T), PROT_READ | PROT_WRITE,
-                              MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (memory == MAP_FAILED) throw std::bad_alloc();
-  return static_cast<T*>(memory);
-}
-
-constexpr std::size_t runs_max = 1 << 20;
-/// How often each body began that may run once.
-std::atomic<std::uint8_t>* runs = nullptr;
-
-// --- From within ---------------------------------------------------------------------------------
-
-struct shared_faults {
-  std::atomic<bool> on;
-  pid_t driver;
-  /// A worker dies when it is for the `left`-th time that one comes to `where`.
-  std::atomic<std::uint32_t> where;
-  std::atomic<std::int32_t> left;
-  /// Somebody died before it had worked, and nobody has begun to since: who dies when it starts,
-  /// three times in a row, is an error of its own.
-  std::atomic<bool> young_died;
-  std::array<std::atomic<std::uint32_t>, fault_points> deaths;
-  std::atomic<std::uint32_t> waits, full_rings, interrupts, short_counts;
+/// What the processes share.
+struct shared_state {
+  chaos::shared_faults faults;
+  chaos::event_log events;
 };
-shared_faults* faults = nullptr;
-/// Of this process.
-std::atomic<bool> has_worked{false};
-
-std::uint32_t any_number() {
-  static thread_local std::uint64_t state = 0;
-  if (state == 0) state = static_cast<std::uint64_t>(::syscall(SYS_gettid)) << 32 | 0x9e3779b9;
-  state ^= state << 13;
-  state ^= state >> 7;
-  state ^= state << 17;
-  return static_cast<std::uint32_t>(state >> 16);
-}
-bool comes_true(std::uint32_t once_in) {
-  return faults != nullptr && faults->on.load(std::memory_order_relaxed) &&
-         any_number() % once_in == 0;
-}
-
-}  // namespace
-
-bool mobula::detail::fault(fault_point where) noexcept {
-  if (where == fault_point::ring_full) {
-    const bool is_full = comes_true(50);
-    if (is_full) ++faults->full_rings;
-    return is_full;
-  }
-  if (comes_true(2'000)) {
-    ++faults->waits;
-    ::usleep(any_number() % 3'000);
-  }
-  if (faults == nullptr || !faults->on || ::getpid() == faults->driver) return false;
-  if (where == fault_point::body_begins && !has_worked.exchange(true)) faults->young_died = false;
-  if (faults->where != static_cast<std::uint32_t>(where) || --faults->left != 0) return false;
-  if (!has_worked && faults->young_died.exchange(true)) return false;
-  ++faults->deaths[static_cast<std::size_t>(where)];
-  ::kill(::getpid(), SIGKILL);
-  return false;
-}
-
-// Mobula's system calls, and the standard library's, as a busy system may answer them.
-
-namespace {
-
-bool interrupted() {
-  if (!comes_true(20)) return false;
-  ++faults->interrupts;
-  errno = EINTR;
-  return true;
-}
-/// Of pipes and of files that have no name, which is what there is to be cut.
-std::size_t cut(int fd, std::size_t count) {
-  struct stat about {};
-  if (count < 2 || !comes_true(4) || ::fstat(fd, &about) != 0) return count;
-  if (!S_ISFIFO(about.st_mode) && !(S_ISREG(about.st_mode) && about.st_nlink == 0)) return count;
-  ++faults->short_counts;
-  return 1 + any_number() % count;
-}
-
-}  // namespace
-
-extern "C" {
-ssize_t read(int fd, void* to, std::size_t count) {
-  return interrupted() ? -1 : ::syscall(SYS_read, fd, to, cut(fd, count));
-}
-ssize_t write(int fd, const void* from, std::size_t count) {
-  return interrupted() ? -1 : ::syscall(SYS_write, fd, from, cut(fd, count));
-}
-ssize_t pread(int fd, void* to, std::size_t count, off_t at) {
-  return interrupted() ? -1 : ::syscall(SYS_pread64, fd, to, cut(fd, count), at);
-}
-ssize_t pwrite(int fd, const void* from, std::size_t count, off_t at) {
-  return interrupted() ? -1 : ::syscall(SYS_pwrite64, fd, from, cut(fd, count), at);
-}
-ssize_t sendmsg(int fd, const msghdr* message, int flags) {
-  return interrupted() ? -1 : ::syscall(SYS_sendmsg, fd, message, flags);
-}
-ssize_t recvmsg(int fd, msghdr* message, int flags) {
-  return interrupted() ? -1 : ::syscall(SYS_recvmsg, fd, message, flags);
-}
-int fallocate(int fd, int mode, off_t at, off_t count) {
-  return interrupted() ? -1 : static_cast<int>(::syscall(SYS_fallocate, fd, mode, at, count));
-}
-int poll(pollfd* of, nfds_t count, int timeout) {
-  if (interrupted()) return -1;
-  const timespec until{timeout / 1'000, timeout % 1'000 * 1'000'000};
-  return static_cast<int>(
-      ::syscall(SYS_ppoll, of, count, timeout < 0 ? nullptr : &until, nullptr, 0));
-}
-int epoll_wait(int fd, epoll_event* into, int most, int timeout) {
-  if (interrupted()) return -1;
-  return static_cast<int>(::syscall(SYS_epoll_pwait, fd, into, most, timeout, nullptr, 0));
-}
-}
-
-namespace {
 
 // --- Bodies --------------------------------------------------------------------------------------
 
-int add(int a, int b) { return a + b; }
-int add_by_children(int a, int b) {
-  const future<int> left = async<add>({.max_retries = -1}, a, 1);
-  const future<int> right = async<add>({.max_retries = -1}, b, -1);
-  return get(async<add>({.max_retries = -1}, left, right));
+int add(work_number me, int a, int b) {
+  const telling here(me);
+  return a + b;
 }
-int run_once(std::uint32_t which, int value) {
-  runs[which].fetch_add(1);
-  return value;
+int add_in_child(int a, int b) { return a + b; }
+int add_by_children(work_number me, int a, int b) {
+  const telling here(me);
+  const future<int> left = async<add_in_child>({.max_retries = -1}, a, 1);
+  const future<int> right = async<add_in_child>({.max_retries = -1}, b, -1);
+  return get(async<add_in_child>({.max_retries = -1}, left, right));
 }
-int wide(int number, const std::vector<int>& values) { return number + values.back(); }
-std::vector<int> large(int first) { return std::vector<int>(1 << 18, first); }
-int ends_of(const std::vector<int>& of) { return of.front() + of.back(); }
+int wide(work_number me, int number, const std::vector<int>& values) {
+  const telling here(me);
+  return number + values.back();
+}
+std::vector<int> large(work_number me, int first) {
+  const telling here(me);
+  return std::vector<int>(1 << 18, first);
+}
+int ends_of(work_number me, work_number before, const std::vector<int>& of) {
+  const telling here(me);
+  events->tell(event_kind::follows, before, me);
+  return of.front() + of.back();
+}
 
-struct counter {
-  /// The calls of one caller come in their order, though some are lost.
-  int count(std::uint32_t which, int number) {
-    runs[which].fetch_add(1);
-    if (number <= last) throw std::logic_error("a call came after a later one");
-    return last = number;
+class counter {
+ public:
+  explicit counter(int number) : number_(number) { events->tell(event_kind::life_begins, number); }
+  int echo(work_number me, std::int64_t sequence, int value) {
+    const telling_call here(number_, me, sequence);
+    return value;
   }
-  int echo(int value) { return value; }
-  int last = 0;
+  int touch() { return 0; }
+
+ private:
+  int number_;
 };
 
 // --- From outside --------------------------------------------------------------------------------
@@ -269,10 +158,13 @@ class trouble {
     }
   }
   void aim() {
+    const auto where = static_cast<fault_point>(random_() % fault_points);
+    const bool is_parent = where == fault_point::worker_forked;
+    if (is_parent && !parent_too_) return;
     faults->left = 0;
-    faults->where = random_() % fault_points;
+    faults->where = static_cast<std::uint32_t>(where);
     // Early and late in a worker's life.
-    const std::uint32_t most = 1u << random_() % 11;
+    const std::uint32_t most = is_parent ? 1 : 1u << random_() % 11;
     faults->left = static_cast<std::int32_t>(1 + random_() % most);
   }
   void strike() {
@@ -352,82 +244,81 @@ class rounds {
     struct expected {
       future<int> result;
       int value;
-      std::uint32_t run;  ///< which of `runs`, where it may run once
+      work_number work;
     };
     std::vector<expected> sure;
     std::vector<expected> once;
     std::vector<expected> cancelled;
-    if (runs_used_ > runs_max - 100) {
-      for (std::uint32_t i = 0; i < runs_used_; ++i) runs[i] = 0;
-      runs_used_ = 0;
-    }
     for (int i = 0; i < 40; ++i) {
       const int value = static_cast<int>(random_() % 1'000'000);
-      switch (random_() % 9) {
+      const int kind = static_cast<int>(random_() % 9);
+      const bool may_run_once = kind == 4 || kind == 8;
+      const work_number me = history_.make_work(may_run_once ? 0 : -1);
+      switch (kind) {
         case 0:
-          sure.push_back({async<add>({.max_retries = -1}, value - 1, 1), value, 0});
+          sure.push_back({async<add>({.max_retries = -1}, me, value - 1, 1), value, me});
           break;
         case 1:
-          sure.push_back({async<wide>({.max_retries = -1}, value - 1,
+          sure.push_back({async<wide>({.max_retries = -1}, me, value - 1,
                                       std::vector<int>(random_() % 15'000 + 1, 1)),
-                          value, 0});
+                          value, me});
           break;
         case 2:
-          sure.push_back({async<add_by_children>({.max_retries = -1}, value - 1, 1), value, 0});
+          sure.push_back(
+              {async<add_by_children>({.max_retries = -1}, me, value - 1, 1), value, me});
           break;
-        case 3:
-          sure.push_back({async<ends_of>({.max_retries = -1},
-                                         async<large>({.max_retries = -1}, value)),
-                          2 * value, 0});
+        case 3: {
+          const work_number before = history_.make_work(-1);
+          sure.push_back({async<ends_of>({.max_retries = -1}, me, before,
+                                         async<large>({.max_retries = -1}, before, value)),
+                          2 * value, me});
           break;
+        }
         case 4:
-          once.push_back(
-              {async<run_once>({.max_retries = 0}, runs_used_, value), value, runs_used_});
-          ++runs_used_;
+          once.push_back({async<add>({.max_retries = 0}, me, value - 1, 1), value, me});
           break;
         case 5:
-          cancelled.push_back({async<add>({.max_retries = -1}, value - 1, 1), value, 0});
+          cancelled.push_back({async<add>({.max_retries = -1}, me, value - 1, 1), value, me});
           mobula::cancel(cancelled.back().result);
           break;
         case 6:
         case 7:
-          sure.push_back({steady_.call<&counter::echo>(value), value, 0});
+          sure.push_back({steady_.call<&counter::echo>(me, ++calls_, value), value, me});
           break;
         default:
-          ++calls_;
-          once.push_back({frail_.call<&counter::count>(runs_used_, calls_), calls_, runs_used_});
-          ++runs_used_;
+          once.push_back({frail_.call<&counter::echo>(me, ++calls_, value), value, me});
       }
     }
-    for (const expected& each : sure) expect("what may be tried again", each.result, each.value);
+    for (const expected& each : sure) {
+      expect("what may be tried again", each.result, each.value);
+      events->tell(event_kind::has_value, each.work);
+    }
     for (const expected& each : once) {
       const bool has_value = has("what may run once", each.result, each.value);
-      const int count = runs[each.run].load();
-      if (count > 1) throw wrong("what may run once ran " + std::to_string(count) + " times");
-      if (has_value && count != 1) throw wrong("what has a value did not run");
+      events->tell(has_value ? event_kind::has_value : event_kind::seen, each.work);
     }
     for (const expected& each : cancelled) has("what was cancelled", each.result, each.value);
     try {
-      get(frail_.call<&counter::echo>(0), patience);
+      get(frail_.call<&counter::touch>(), patience);
     } catch (const mobula::actor_error&) {
       renew();
     }
+    history_.look();
   }
 
  private:
   /// Actors, as if nothing had happened.
   void renew() {
     steady_ = mobula::spawn<counter>(
-        mobula::actor_options{.max_restarts = -1, .max_task_retries = -1});
-    frail_ = mobula::spawn<counter>();
-    calls_ = 0;
+        mobula::actor_options{.max_restarts = -1, .max_task_retries = -1}, history_.make_actor(-1));
+    frail_ = mobula::spawn<counter>(history_.make_actor(0));
   }
 
   std::mt19937 random_;
+  chaos::shared_history history_;
   mobula::actor<counter> steady_;
   mobula::actor<counter> frail_;
-  int calls_ = 0;
-  std::uint32_t runs_used_ = 0;
+  std::int64_t calls_ = 0;
 };
 
 void tell_faults() {
@@ -439,8 +330,6 @@ void tell_faults() {
 }
 
 int drive(int seconds, std::uint32_t seed, bool parent_too) {
-  runs = make_shared_memory<std::atomic<std::uint8_t>>(runs_max);
-  faults = make_shared_memory<shared_faults>(1);
   faults->driver = ::getpid();
   const rlimit no_core{0, 0};
   ::setrlimit(RLIMIT_CORE, &no_core);
@@ -457,7 +346,7 @@ int drive(int seconds, std::uint32_t seed, bool parent_too) {
     faults->on = true;
     begin_interrupts();
     try {
-      for (; std::chrono::steady_clock::now() < until; ++count) work.one();
+      for (; std::chrono::steady_clock::now() < until && !events->is_full(); ++count) work.one();
     } catch (...) {
       end_interrupts();
       faults->on = false;
@@ -487,6 +376,9 @@ int drive(int seconds, std::uint32_t seed, bool parent_too) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  auto& shared = chaos::share_memory<shared_state>("CHAOS_MEMORY");
+  faults = &shared.faults;
+  events = &shared.events;
   mobula::worker_main(argc, argv);
   const int seconds = argc > 1 ? std::max(1, std::atoi(argv[1])) : 10;
   const std::uint32_t seed =

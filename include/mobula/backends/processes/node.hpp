@@ -141,8 +141,8 @@ class node final : public local_party, private engine::node_host, private engine
   void heard_of(const process::worker_report& what);
   /// There is a zygote again, or there is none: `why`.
   void start_unborn(const std::string& why) {
-    for (const party worker : std::exchange(unborn_, {})) {
-      why.empty() ? ask_for(worker) : fail_start(worker, why);
+    for (const engine::worker_kind& one : std::exchange(unborn_, {})) {
+      why.empty() ? start_process(one) : tell_failed_start(one, why);
     }
   }
   /// That process touches nothing any more that it shared with the dead.
@@ -219,9 +219,9 @@ class node final : public local_party, private engine::node_host, private engine
 
   void tell_lost_streams(const process::worker_report& started);
   void start_process(const engine::worker_kind& kind);
-  void ask_for(party worker);
+  engine::worker_kind end_start(party worker);
   void end_process(party worker, engine::death_kind kind, const std::string& why);
-  void fail_start(party worker, const std::string& why);
+  void tell_failed_start(const engine::worker_kind& kind, const std::string& why);
   engine::death death_of(party worker, const process::worker_report& what);
   engine::object_place place_of(store::place where) const {
     return {where.segment, static_cast<std::uint32_t>(arenas_.descriptor(where.segment)),
@@ -246,7 +246,7 @@ class node final : public local_party, private engine::node_host, private engine
   std::unordered_map<engine::object_key, store::spill_files::location> on_disk_;
   std::unordered_map<party, engine::worker_kind> starting_;  ///< processes that have not joined
   std::unordered_set<party> preparing_;  ///< with an environment, and not ready
-  std::vector<party> unborn_;           ///< of those, whom a dead zygote has not made
+  std::vector<engine::worker_kind> unborn_;  ///< that a dead zygote has not made
   std::unordered_map<party, pid_t> pids_;
   std::unordered_map<party, engine::death> ended_;  ///< by us, and why
   /// The dead, and who may still touch what it shared with them.
@@ -266,23 +266,23 @@ inline void node::start_process(const engine::worker_kind& kind) {
   in_.exchange().announce(worker.value());
   starting_.emplace(worker, kind);
   if (!kind.environment.empty()) preparing_.insert(worker);
-  ask_for(worker);
-}
-inline void node::ask_for(party worker) {
   try {
-    workers_->start_worker(worker.value(), birth(worker, starting_.at(worker)));
+    workers_->start_worker(worker.value(), birth(worker, kind));
   } catch (const std::exception& thrown) {
-    fail_start(worker, thrown.what());
+    tell_failed_start(end_start(worker), thrown.what());
   }
 }
-inline void node::fail_start(party worker, const std::string& why) {
-  const std::uint64_t kind = starting_.at(worker).number;
-  starting_.erase(worker);
+/// It never joined, and nobody has heard of it.
+inline engine::worker_kind node::end_start(party worker) {
+  engine::worker_kind kind = std::move(starting_.extract(worker).mapped());
   preparing_.erase(worker);
   pids_.erase(worker);
   in_.exchange().retire(worker.value());
   in_.exchange().reclaim(worker.value());
-  event([&] { node_.worker_failed_to_start(why, now(), kind); });
+  return kind;
+}
+inline void node::tell_failed_start(const engine::worker_kind& kind, const std::string& why) {
+  event([&] { node_.worker_failed_to_start(why, now(), kind.number); });
 }
 inline void node::end_process(party worker, engine::death_kind kind, const std::string& why) {
   engine::death& how = ended_[worker];
@@ -322,25 +322,29 @@ inline void node::heard_of(const process::worker_report& what) {
       meet(worker);
       if (what.error != 0 || !on_streams(what)) tell_lost_streams(what);
       return;
-    case kind::failed:
-      if (what.error == ESRCH) {  // the zygote is dead, and `on_zygote_death` comes
-        unborn_.push_back(worker);
-        return;
-      }
-      return fail_start(worker, std::string("its process could not be started: ") +
-                                    std::strerror(what.error) +
-                                    process::way_out_of_refusal(what.error));
     case kind::zygote_died:
       return on_zygote_death();
+    case kind::failed:
     case kind::exited:
       break;
   }
-  if (starting_.contains(worker)) {
-    return fail_start(worker, "its process " + engine::to_string(death_of(worker, what)));
-  }
+  // What it has said may show that it had joined, even where its zygote died before it told of it.
   in_.exchange().retire(worker.value());
   in_.bury(worker);
-  const engine::death death = death_of(worker, what);
+  process::worker_report end = what;
+  if (what.what == kind::failed) end.signal = SIGKILL;  // with its zygote, if it was there
+  if (starting_.contains(worker)) {
+    if (what.what == kind::exited) {
+      const std::string how = engine::to_string(death_of(worker, what));
+      return tell_failed_start(end_start(worker), "its process " + how);
+    }
+    const engine::worker_kind wanted = end_start(worker);
+    if (what.error == ESRCH) return unborn_.push_back(wanted);  // `on_zygote_death` comes
+    return tell_failed_start(wanted, std::string("its process could not be started: ") +
+                                         std::strerror(what.error) +
+                                         process::way_out_of_refusal(what.error));
+  }
+  const engine::death death = death_of(worker, end);
   pids_.erase(worker);
   for (auto at = asked_.begin(); at != asked_.end();) {
     at = at->first.second == worker ? asked_.erase(at) : std::next(at);

@@ -22,6 +22,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "mobula/core/fault_point.hpp"
 #include "mobula/process/backtrace.hpp"
 #include "mobula/process/detail/descriptor.hpp"
 #include "mobula/process/detail/family.hpp"
@@ -150,6 +151,7 @@ class zygote_process {
       return;
     }
     family_.add(number, made.pid);
+    mobula::detail::fault(mobula::detail::fault_point::worker_forked);
     report({notice_kind::started, made.pid, number}, std::move(made.ends));
   }
 
