@@ -1030,6 +1030,118 @@ TEST_CASE("actors that hold each other live until kill, stop or the runtime's en
   CHECK(book.gone.value() == 4);
 }
 
+namespace {
+
+/// Has handles to itself, if it is told to.
+class selfish {
+ public:
+  explicit selfish(log_book book, bool from_the_start = false) : book_(book) {
+    if (from_the_start) keep();
+    book_.made.add();
+  }
+  selfish(const selfish&) = delete;
+  selfish& operator=(const selfish&) = delete;
+  ~selfish() { book_.gone.add(); }
+
+  void keep() { kept_.push_back(mobula::this_actor::self<selfish>()); }
+  void keep_when(event end) {
+    keep();
+    end.wait();
+  }
+  void let_go() { kept_.clear(); }
+  void look() { static_cast<void>(mobula::this_actor::self<selfish>()); }
+  actor<selfish> hand_out() { return mobula::this_actor::self<selfish>(); }
+  int number() { return 7; }
+  static int ask(actor<selfish> whom) { return get(whom.call<&selfish::number>()); }
+  int ask_itself() { return get(async<&selfish::ask>(mobula::this_actor::self<selfish>())); }
+  void let_go_later(event told, event done) {
+    std::thread([self = mobula::this_actor::self<selfish>(), told, done]() mutable {
+      told.wait();
+      self = {};
+      done.set();
+    }).detach();
+  }
+
+ private:
+  log_book book_;
+  std::vector<actor<selfish>> kept_;
+};
+
+}  // namespace
+
+TEST_CASE("an actor's handles to itself keep it as long as it has them",
+          "[actors][clause-25][clause-57]") {
+  test_runtime runtime;
+  const log_book book;
+  const auto lives_as = [&](const std::string& name) {
+    return book.gone.value() == 0 && mobula::find<selfish>(name).has_value();
+  };
+  const auto spawn_named = [&](const std::string& name, bool from_the_start = false) {
+    return spawn<selfish>({.name = name, .max_concurrency = 2}, book, from_the_start);
+  };
+  SECTION("not where it only looks at them, or hands them out") {
+    const actor<selfish> one = spawn_named("one");
+    for (int i = 0; i < 20; ++i) {
+      get(one.call<&selfish::look>());
+      CHECK(get(one.call<&selfish::hand_out>()) == one);
+      CHECK(get(one.call<&selfish::ask_itself>()) == 7);
+    }
+  }
+  SECTION("kept and let go of by turns") {
+    const actor<selfish> one = spawn_named("one");
+    for (int i = 0; i < 20; ++i) {
+      get(one.call<&selfish::keep>());
+      if (i % 3 == 1) get(one.call<&selfish::look>());
+      get(one.call<&selfish::let_go>());
+      if (i % 3 == 2) get(one.call<&selfish::look>());
+    }
+  }
+  SECTION("kept, when nobody else has one") {
+    get(spawn_named("one").call<&selfish::keep>());
+    let_arrive();
+    REQUIRE(lives_as("one"));
+    get(mobula::find<selfish>("one")->call<&selfish::look>());
+    let_arrive();
+    REQUIRE(lives_as("one"));
+    get(mobula::find<selfish>("one")->call<&selfish::let_go>());
+  }
+  SECTION("kept by its constructor") {
+    get(spawn_named("one", true).call<&selfish::look>());
+    let_arrive();
+    REQUIRE(lives_as("one"));
+    get(mobula::find<selfish>("one")->call<&selfish::let_go>());
+  }
+  SECTION("kept by one of two calls at once") {
+    const event end;
+    {
+      const actor<selfish> one = spawn_named("one");
+      static_cast<void>(one.call<&selfish::keep_when>(end));
+      for (int i = 0; i < 5; ++i) get(one.call<&selfish::look>());
+    }
+    let_arrive();
+    CHECK(lives_as("one"));
+    end.set();
+    let_arrive();
+    REQUIRE(lives_as("one"));
+    get(mobula::find<selfish>("one")->call<&selfish::let_go>());
+  }
+  SECTION("let go of by a thread, long after the call") {
+    if (!traits().foreign_threads) SKIP_CASE("a simulation has no threads");
+    const event told;
+    const event done;
+    {
+      const actor<selfish> one = spawn_named("one");
+      get(one.call<&selfish::let_go_later>(told, done));
+    }
+    let_arrive();
+    CHECK(lives_as("one"));
+    told.set();
+    done.wait();
+  }
+  book.gone.wait_for(1);
+  CHECK(book.made.value() == 1);
+}
+
 TEST_CASE("the end of a runtime ends actors in every state, and settles every call",
           "[actors][clause-55]") {
   const log_book book;

@@ -27,12 +27,12 @@ namespace mobula::engine {
 /// Version and type.
 inline constexpr std::size_t message_head_bytes = 3;
 
-/// Appends to `onto`, whose memory can so be used again and again. Throws `protocol_error` that
-/// names the field for what no receiver would take (a text or list above its limit, groups that are
-/// not sorted); `onto` is as before then.
-template <class Message>
+/// Calls `room(bytes, fill)`, which calls `fill(std::byte* where)` to write so many bytes, and
+/// returns what that returns. Throws `protocol_error` that names the field, and asks for no room,
+/// for what no receiver would take (a text or list above its limit, groups that are not sorted).
+template <class Message, class Room>
 requires wire::is_message<Message>
-void encode(const Message& one, std::vector<std::byte>& onto) {
+decltype(auto) encode_to(const Message& one, Room&& room) {
   const wire::place whole{nullptr, wire::layout_of<Message>.name};
   wire::byte_count count;
   wire::put(count, one, whole);
@@ -41,16 +41,29 @@ void encode(const Message& one, std::vector<std::byte>& onto) {
     wire::refuse(whole, "is " + std::to_string(bytes) + " bytes, more than " +
                             std::to_string(message_bytes_max));
   }
-  const std::size_t before = onto.size();
-  onto.resize(before + bytes);
-  wire::byte_pen pen(onto.data() + before);
-  pen.number(protocol_version, 2);
-  pen.number(wire::type_of<Message>, 1);
-  wire::put(pen, one, whole);
-  MOBULA_ASSERT(pen.at() == onto.data() + onto.size(), "a message is as long as was counted");
+  return room(bytes, [&one, &whole, bytes](std::byte* where) {
+    wire::byte_pen pen(where);
+    pen.number(protocol_version, 2);
+    pen.number(wire::type_of<Message>, 1);
+    wire::put(pen, one, whole);
+    MOBULA_ASSERT(pen.at() == where + bytes, "a message is as long as was counted");
+  });
 }
-inline void encode(const message& one, std::vector<std::byte>& onto) {
-  std::visit([&onto](const auto& alternative) { encode(alternative, onto); }, one);
+template <class Room>
+decltype(auto) encode_to(const message& one, Room&& room) {
+  return std::visit([&room](const auto& each) -> decltype(auto) { return encode_to(each, room); },
+                    one);
+}
+/// Appends to `onto`, whose memory can so be used again and again; it is as before where this
+/// throws.
+template <class Message>
+requires(wire::is_message<Message> || std::is_same_v<Message, message>)
+void encode(const Message& one, std::vector<std::byte>& onto) {
+  encode_to(one, [&onto](std::size_t bytes, auto fill) {
+    const std::size_t before = onto.size();
+    onto.resize(before + bytes);
+    fill(onto.data() + before);
+  });
 }
 
 template <class Message>

@@ -14,6 +14,7 @@
 #include "mobula/core/function.hpp"
 #include "mobula/engine/ids.hpp"
 #include "mobula/engine/payload.hpp"
+#include "mobula/engine/short_list.hpp"
 
 namespace mobula::engine {
 
@@ -22,7 +23,7 @@ namespace mobula::engine {
 inline constexpr std::size_t inline_bytes_max = 64 * 1024;
 
 /// Most messages name none or one.
-using key_list = boost::container::small_vector<object_key, 2>;
+using key_list = short_list<object_key, 2>;
 
 enum class outcome_kind : std::uint8_t { pending = 0, value = 1, stored = 2, failed = 3 };
 

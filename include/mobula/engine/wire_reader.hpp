@@ -125,7 +125,8 @@ void get(byte_reader& in, E& value, const place& at) {
 }
 inline void get(byte_reader& in, std::string& value, const place& at) {
   const std::span<const std::byte> from = in.take(in.length(text_bytes_max, 1, at), at);
-  value.assign(reinterpret_cast<const char*>(from.data()), from.size());
+  value.clear();  // most are empty
+  if (!from.empty()) value.assign(reinterpret_cast<const char*>(from.data()), from.size());
 }
 inline void get(byte_reader& in, payload& value, const place& at) {
   value = payload(in.take(in.length(payload_bytes_max, 1, at), at));

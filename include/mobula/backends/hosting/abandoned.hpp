@@ -55,10 +55,10 @@ class abandoned_inbox {
     inside_.actors.push_back(&one);
     came();
   }
-  /// What came since the last time; the pins and references are the caller's now.
   [[nodiscard]] bool any() const noexcept { return any_.load(std::memory_order_acquire); }
+  /// What came since the last time; the pins and references are the caller's now.
   [[nodiscard]] contents take() {
-    if (!any_.load(std::memory_order_acquire)) return {};
+    if (!any()) return {};
     const std::lock_guard held{mutex_};
     any_.store(false, std::memory_order_relaxed);
     return std::exchange(inside_, {});

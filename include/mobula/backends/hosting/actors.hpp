@@ -39,7 +39,7 @@ inline detail::actor_ptr program_process::actor_for(engine::object_key key,
     throw serialization_error("actor: the message has an actor of class " + found +
                               " in the place of one of class " + detail::demangle(type));
   }
-  if (!std::exchange(one->counted, true)) event([&] { owner_.refs().use(key); });
+  if (!one->counted.exchange(true)) event([&] { owner_.refs().use(key); });
   return fresh ? detail::actor_ptr::adopt(one) : detail::actor_ptr::share(one);
 }
 

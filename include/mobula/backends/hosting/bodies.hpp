@@ -48,6 +48,12 @@ inline void program_process::discard(engine::actor_life& one) {
   auto* const object = static_cast<actor_object*>(one.user);
   one.user = nullptr;
   delete object;
+  if (const auto at = actors_.find(one.made.actor);
+      at != actors_.end() && at->second->in_house.exchange(false)) {
+    actor_handle& handle = *at->second;
+    if (!handle.has_handles() && !handle.counted) actors_.erase(at);
+    handle.drop_reference();
+  }
   if (one.begun) return;
   engine::for_each_mention(one.made.constructor, [this](engine::object_key key) {
     owner_.refs().arrived(program_.node_party, key);
@@ -148,7 +154,7 @@ inline void program_process::run_function(engine::body& one, engine::body_end& e
   detail::actor_ptr self;
   void* instance = nullptr;
   try {
-    const inside held(loop_);
+    const glance held(loop_);
     entry = &program_.function(what.function);
     const auto* const object =
         static_cast<const actor_object*>(one.actor == nullptr ? nullptr : one.actor->user);
@@ -206,18 +212,11 @@ inline void program_process::run_function(engine::body& one, engine::body_end& e
     if (is_call) one.push.attempt = attempt + 1;
   }
   if (one.actor == nullptr) return;
-  const inside held(loop_);
+  glance held(loop_);
   if (one.kind == engine::body_kind::constructor && instance != nullptr) {
     one.actor->user = new actor_object{instance, entry};
   }
-  if (!self) return;
-  // A constructor is covered by nobody: handles to the actor itself that it has kept are borrowed
-  // now.
-  auto& handle = static_cast<actor_handle&>(*self);
-  if (!handle.counted && handle.has_other_handles() && alive()) {
-    handle.counted = true;
-    event([&] { owner_.refs().arrived(program_.node_party, handle.key()); });
-  }
+  if (self && count_handles_in_house(static_cast<actor_handle&>(*self))) held.changed();
   self = {};
 }
 
@@ -232,13 +231,29 @@ inline void program_process::run_attempt(engine::body& one, const detail::functi
     const inside held(loop_);
     sent.bytes = read_stored(stored.object, pins_.at(stored.object).place, stored.value.size);
   }
-  const message arguments = unpack_here(sent.bytes, what.refs, &what.values);
-  input read(arguments);
-  output written;
-  entry.invoke(instance, read, written);
+  message arguments = unpack_here(sent.bytes, what.refs, &what.values);
+  output written(spare_message());
+  {
+    input read(arguments);
+    entry.invoke(instance, read, written);
+  }
+  give_back(std::move(arguments), spare_use::reading);
   message result = written.take();
   // Its handles keep what it refers to, for now.
   const std::vector<attachment> kept = result.attachments;
+  if (kept.empty()) {
+    packed made = pack_here(std::move(result));
+    if (made.size() <= engine::inline_bytes_max) {
+      end.result = {};  // an earlier attempt may have failed
+      end.result.kind = engine::outcome_kind::value;
+      end.result.value = made.take();
+      give_back(std::move(result), spare_use::writing);
+      return;
+    }
+    const inside held(loop_);
+    end.result = outcome_of(one.push.task, std::move(made), one.push.attempt == 1);
+    return;
+  }
   const inside held(loop_);
   packed made = pack_here(std::move(result));
   event([&] { take_refs(made.refs); });
@@ -258,7 +273,7 @@ inline void program_process::run_destructor(engine::body& one) {
   auto* const record = new body_task(program_.epoch, *object->constructor);
   detail::actor_ptr self;
   {
-    const inside held(loop_);
+    const glance held(loop_);
     self = handle_in_house(*one.actor, *object->constructor);
   }
   if (self) {
@@ -273,23 +288,39 @@ inline void program_process::run_destructor(engine::body& one) {
     function_ended(mine);
   }
   record->end();
+  if (!self) return;
+  const glance held(loop_);
+  --static_cast<actor_handle&>(*self).running_calls;
+  self = {};
 }
-/// A handle to the actor itself, for its own bodies; the caller's cover, or nothing, keeps it.
+/// A handle to the actor itself, for one of its bodies: the caller's cover, or nothing, keeps it.
 inline detail::actor_ptr program_process::handle_in_house(
     const engine::actor_life& life, const detail::function_entry& constructor) {
   if (constructor.actor_class == nullptr) return {};
   const engine::object_key key = life.made.actor;
   const auto known = actors_.find(key);
-  if (known == actors_.end() && !owner_.refs().holds(key)) {
-    return detail::actor_ptr::adopt(
-        handle_for(key, *constructor.actor_class, actor_about::of(life.made.about)));
-  }
-  if (known != actors_.end() && !owner_.refs().holds(key)) {
-    return detail::actor_ptr::share(known->second);
-  }
-  return actor_for(key, *constructor.actor_class,
-                   known != actors_.end() ? known->second->about()
-                                          : actor_about::of(life.made.about));
+  detail::actor_ptr made =
+      known != actors_.end()
+          ? detail::actor_ptr::share(known->second)
+          : detail::actor_ptr::adopt(
+                handle_for(key, *constructor.actor_class, actor_about::of(life.made.about)));
+  auto& one = static_cast<actor_handle&>(*made);
+  if (!one.in_house.exchange(true)) one.add_reference();
+  ++one.running_calls;
+  return made;
+}
+/// A call that had one ends. Handles that it has kept count from now on: they are used while its
+/// cover lasts, or, of a constructor, which nobody covers, borrowed from the node. True: they do.
+inline bool program_process::count_handles_in_house(actor_handle& of) {
+  const bool others = of.handle_count() > of.running_calls;
+  --of.running_calls;
+  if (!others || of.counted || !alive()) return false;
+  of.counted = true;
+  event([&] {
+    if (owner_.refs().holds(of.key())) return owner_.refs().use(of.key());
+    owner_.refs().arrived(program_.node_party, of.key());
+  });
+  return true;
 }
 
 // --- The end of a process ------------------------------------------------------------------------

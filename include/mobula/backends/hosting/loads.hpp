@@ -64,6 +64,14 @@ inline void program_process::load(engine::object_key key) {
     if (!std::exchange(wanted->second.reading, true)) read(key);
     return;
   }
+  if (known->refs.empty() && !known->why && !is_stored && !is_wanted) {  // with no allocation
+    loop_.run_outside([this, held = std::move(held), value = known->value]() mutable {
+      const packed_bytes bytes(value);
+      settle(*held, &bytes, {}, nullptr);
+      held.let_go();
+    });
+    return;
+  }
   loop_.run_outside([this, key, held = std::move(held), refs = known->refs,
                      value = packed_bytes(known->value), why = known->why, is_stored,
                      is_wanted]() mutable {
@@ -177,7 +185,7 @@ inline void program_process::arguments_are_free(detail::task& one) {
   if (takes_arguments(one)) one.drop_arguments();
   std::vector<detail::record_ptr> kept;
   {
-    const inside held(loop_);
+    const glance held(loop_);
     if (const auto at = program_.waited_for.find(&one); at != program_.waited_for.end()) {
       kept = std::move(at->second);
       program_.waited_for.erase(at);

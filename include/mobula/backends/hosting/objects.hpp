@@ -108,6 +108,9 @@ inline program_process::~program_process() {
     static_cast<void>(one->record->remove_waiter(one->link));
     delete one;
   }
+  for (const auto& [key, one] : actors_) {
+    if (one->in_house) one->drop_reference();
+  }
 }
 
 // --- Keys ----------------------------------------------------------------------------------------
@@ -158,10 +161,9 @@ inline engine::object_key program_process::adopt(detail::record& one) {
   return key;
 }
 
-inline void program_process::drain_abandoned(program_state& program) {
-  for (;;) {
+inline void program_process::drain_noted(program_state& program) {
+  while (the_abandoned.any()) {
     const abandoned_inbox::contents now = the_abandoned.take();
-    if (now.records.empty() && now.actors.empty()) return;
     // In the simulation records belong to several processes.
     program_process* of = nullptr;
     engine::key_list keys;
@@ -188,8 +190,8 @@ inline void program_process::drain_abandoned(program_state& program) {
       program_process& in = one->process();
       if (!one->has_handles()) {
         const auto at = in.actors_.find(one->key());
-        if (at != in.actors_.end() && at->second == one) in.actors_.erase(at);
-        if (std::exchange(one->counted, false)) in.drop(one->key());
+        if (!one->in_house && at != in.actors_.end() && at->second == one) in.actors_.erase(at);
+        if (one->counted.exchange(false)) in.drop(one->key());
       }
       one->drop_reference();
     }
@@ -291,7 +293,7 @@ inline detail::record_ptr program_process::value_for(const engine::outcome& valu
 
 inline void program_process::load_bytes(detail::record& into, const packed_bytes& bytes,
                                         const engine::key_list& refs) {
-  const message sent = unpack_here(bytes, refs, nullptr);
+  message sent = unpack_here(bytes, refs, nullptr);
   input read(sent);
   if (into.kind == detail::task_record) {
     auto& task = static_cast<detail::task&>(into);
@@ -301,6 +303,7 @@ inline void program_process::load_bytes(detail::record& into, const packed_bytes
     into.type().move_value(*loaded, into);
   }
   read.expect_end();
+  give_back(std::move(sent), spare_use::reading);
 }
 
 inline detail::failure_ptr program_process::failure_of(const error_fields& why) {

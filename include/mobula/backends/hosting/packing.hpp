@@ -26,6 +26,26 @@ namespace mobula::hosting {
 /// What an attachment refers to on the other side: the k-th reference, or the k-th carried value.
 enum class packed_kind : std::uint8_t { object = 0, value = 1, actor = 2, promise = 3 };
 
+/// Room of the calling thread's for short messages, so that a value allocates nothing on its way:
+/// taken, and perhaps given back.
+enum class spare_use : std::uint8_t { reading, writing };
+inline std::vector<std::byte>& spare(spare_use what) noexcept {
+  static thread_local std::vector<std::byte> rooms[2];
+  return rooms[static_cast<std::size_t>(what)];
+}
+inline std::vector<std::byte> take_spare(spare_use what) noexcept { return std::move(spare(what)); }
+inline void give_back(message&& done, spare_use what) noexcept {
+  constexpr std::size_t kept_bytes_max = 4096;
+  if (done.bytes.capacity() > kept_bytes_max) return;
+  done.bytes.clear();
+  spare(what) = std::move(done.bytes);
+}
+inline message spare_message() noexcept {
+  message made;
+  made.bytes = take_spare(spare_use::writing);
+  return made;
+}
+
 /// A written value as the engine carries it: a head, then each buffer at a multiple of
 /// `block_alignment`, so that a reader whose memory begins at one can use it where it lies.
 class packed {
@@ -82,8 +102,9 @@ class packed {
   [[nodiscard]] const buffer* only_buffer() const noexcept {
     return buffers_.size() == 1 ? &buffers_.front() : nullptr;
   }
-  [[nodiscard]] std::size_t head_size() const noexcept { return head_.size() - label_size_; }
+  [[nodiscard]] std::size_t head_size() const noexcept { return labelled().size() - label_size_; }
   /// From now on the first buffer begins there: a multiple of `block_alignment`, behind the head.
+  /// There is one.
   void begin_buffers_at(std::size_t at) {
     size_ += at - aligned(head_size());
     head_.resize(label_size_ + at);
@@ -91,7 +112,7 @@ class packed {
     std::memcpy(head_.data() + label_size_, &now, sizeof now);
   }
   void write_head(std::byte* to) const noexcept {
-    std::memcpy(to, head_.data() + label_size_, head_size());
+    std::memcpy(to, labelled().data() + label_size_, head_size());
   }
   /// To `size()` bytes.
   void write(std::byte* to) const noexcept {
@@ -113,7 +134,7 @@ class packed {
                                 std::to_string(engine::payload_bytes_max) +
                                 ": send it as an object, by put");
     }
-    if (buffers_.empty()) return engine::payload(std::move(head_));
+    if (buffers_.empty()) return engine::payload(labelled());
     std::vector<std::byte> bytes(label_size_ + size_);
     std::memcpy(bytes.data(), head_.data(), label_size_);
     write(bytes.data() + label_size_);
@@ -131,24 +152,33 @@ class packed {
  private:
   bool is_plain(const message& written) const noexcept {
     return written.attachments.empty() && buffers_.empty() &&
-           written.bytes.size() <= plain_bytes_max;
+           written.bytes.size() <= plain_bytes_max && label_size_ <= plain_label_bytes_max;
   }
   void write_plain(const message& written, std::span<const std::byte> label) {
     const std::size_t count = written.bytes.size();
     size_ = plain_head_bytes + count;
-    head_.resize(label.size() + size_);
-    std::byte* at = head_.data();
+    plain_size_ = label.size() + size_;
+    std::byte* at = plain_;
     if (!label.empty()) std::memcpy(at, label.data(), label.size());
     at += label.size();
     const auto head_bytes = static_cast<std::uint32_t>(size_);
     std::memcpy(at, &head_bytes, sizeof head_bytes);
+    at[plain_head_bytes - 3] = at[plain_head_bytes - 2] = std::byte{0};
     at[plain_head_bytes - 1] = static_cast<std::byte>(count);
     if (count != 0) std::memcpy(at + plain_head_bytes, written.bytes.data(), count);
   }
 
-  static constexpr std::size_t head_bytes_usual = 32;  ///< what comes before the message's bytes
+  /// The label, and the head.
+  [[nodiscard]] std::span<const std::byte> labelled() const noexcept {
+    return plain_size_ != 0 ? std::span<const std::byte>(plain_, plain_size_) : head_;
+  }
 
-  std::vector<std::byte> head_;  ///< the label, and the head
+  static constexpr std::size_t head_bytes_usual = 32;  ///< what comes before the message's bytes
+  static constexpr std::size_t plain_label_bytes_max = 2;
+
+  std::byte plain_[plain_label_bytes_max + plain_head_bytes + plain_bytes_max];
+  std::size_t plain_size_ = 0;   ///< 0: it is not plain
+  std::vector<std::byte> head_;  ///< else
   std::size_t label_size_;
   std::vector<buffer> buffers_;
   std::size_t size_ = 0;
@@ -172,6 +202,7 @@ template <class Attach>
 message unpack(const packed_bytes& from, Attach attach) {
   message made;
   if (from.bytes.empty()) return made;
+  made.bytes = take_spare(spare_use::reading);
   std::uint32_t head_bytes = 0;
   std::memcpy(&head_bytes, from.bytes.data(), sizeof head_bytes);
   constexpr std::size_t plain = packed::plain_head_bytes;

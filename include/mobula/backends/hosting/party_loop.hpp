@@ -34,6 +34,8 @@ class party_loop {
   /// The right to step the party's machines, for a thread that may have it already.
   virtual void enter() = 0;
   virtual void leave() noexcept = 0;
+  /// The same where nothing has happened and nobody was told anything since `enter`.
+  virtual void leave_unchanged() noexcept { leave(); }
 
   /// To the link with that party; to a dead one it is dropped.
   virtual void transmit(party to, engine::push_task&& one) = 0;
@@ -93,6 +95,21 @@ class inside {
 
  private:
   party_loop& of_;
+};
+
+/// The same for a scope that only looks, and notes what concerns this process alone; unless it
+/// says `changed`. Cheaper, for nobody else has to hear of it.
+class glance {
+ public:
+  explicit glance(party_loop& of) : of_(of) { of_.enter(); }
+  glance(const glance&) = delete;
+  glance& operator=(const glance&) = delete;
+  ~glance() { has_changed_ ? of_.leave() : of_.leave_unchanged(); }
+  void changed() noexcept { has_changed_ = true; }
+
+ private:
+  party_loop& of_;
+  bool has_changed_ = false;
 };
 
 }  // namespace mobula::hosting

@@ -125,7 +125,9 @@ class program_process : private engine::owner_host, private engine::executor_hos
   detail::record_ptr value_for(const engine::outcome& value, engine::object_key key,
                                const detail::object_maker& of);
   /// Handles what was abandoned on whatever thread.
-  static void drain_abandoned(program_state& program);
+  static void drain_abandoned(program_state& program) {
+    if (the_abandoned.any()) drain_noted(program);
+  }
   /// Settles every record that is still pending. For whoever has not entered, when nobody else
   /// uses the process any more.
   void end_records(const detail::failure_ptr& why);
@@ -283,6 +285,7 @@ class program_process : private engine::owner_host, private engine::executor_hos
   };
 
   // Objects.
+  static void drain_noted(program_state& program);
   void bind(detail::record& one, engine::object_key key);
   void bind_submitted(detail::record& one, engine::object_key key);
   engine::object_key key_of(detail::record& one);
@@ -326,6 +329,7 @@ class program_process : private engine::owner_host, private engine::executor_hos
   void run_destructor(engine::body& one);
   detail::actor_ptr handle_in_house(const engine::actor_life& life,
                                     const detail::function_entry& constructor);
+  bool count_handles_in_house(actor_handle& of);
 
   // owner_host, executor_host; what is not here is the derived class's.
   void send(party to, engine::push_task&& one) override { transmit(to, std::move(one)); }
@@ -355,7 +359,7 @@ class program_process : private engine::owner_host, private engine::executor_hos
   std::map<std::uint64_t, std::shared_ptr<actor_answer>> actor_answers_;
   std::unordered_map<engine::object_key, std::shared_ptr<store_answer>> creations_;
   std::unordered_map<engine::object_key, pin_state> pins_;
-  std::unordered_map<const engine::body*, engine::key_list> covers_;
+  boost::unordered_flat_map<const engine::body*, engine::key_list> covers_;
   std::uint64_t requests_ = 0;
   std::uint64_t actors_made_ = 0;
 };

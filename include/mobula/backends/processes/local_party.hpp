@@ -33,6 +33,7 @@ class local_party : public hosting::party_loop {
   instant now() const noexcept override { return monotonic_now(); }
   void enter() override;
   void leave() noexcept override;
+  void leave_unchanged() noexcept override;
   void transmit(party to, engine::push_task&& one) override { pass_on(to, std::move(one)); }
   void transmit(party to, engine::task_done&& one) override { pass_on(to, std::move(one)); }
   void transmit(party to, engine::message&& one) override { pass_on(to, std::move(one)); }

@@ -44,8 +44,8 @@ class object_memory : public std::enable_shared_from_this<object_memory> {
     std::vector<engine::object_key> pins;
     std::vector<engine::object_key> drafts;
   };
+  [[nodiscard]] bool any_let_go() const noexcept { return any_.load(std::memory_order_acquire); }
   let_go take_let_go() {
-    if (!any_.load(std::memory_order_acquire)) return {};
     const std::lock_guard held(mutex_);
     any_.store(false, std::memory_order_relaxed);
     return std::exchange(let_go_, {});

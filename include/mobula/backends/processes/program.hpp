@@ -151,7 +151,7 @@ class program final : public local_party, public hosting::program_process {
 
   // program_process
   void function_begins(const detail::function_entry* of, detail::frame& in) override {
-    const hosting::inside held(*this);
+    const hosting::glance held(*this);
     running_body& mine = *running_body::current();
     mine.frame = &in;
     if (of != nullptr && mine.stop.load(std::memory_order_relaxed)) in.request_stop();
@@ -161,7 +161,7 @@ class program final : public local_party, public hosting::program_process {
     bool stop_children = false;
     for (;;) {
       {
-        const hosting::inside held(*this);
+        const hosting::glance held(*this);
         mine.frame = nullptr;
         stop_children = mine.stop_children;
         if (mine.stoppers == 0) break;
@@ -312,6 +312,7 @@ inline void program::run_next() {
   run_function(body, end);
   flush_output();
   enter();
+  in_.hear();  // what would begin next may have been cancelled
   running_body::current() = nullptr;
   if (mine.call != net::progress::none) answered_.push_back(mine.call);
   std::erase_if(running_, [&](const auto& one) { return one.get() == &mine; });
@@ -378,13 +379,15 @@ inline void program::take_bodies(bool may_end) {
 /// What was answered is in the rings now, or will be.
 inline void program::turn_ends() {
   drain();
-  const object_memory::let_go gone = memory_->take_let_go();
-  for (const engine::object_key& key : gone.pins) drop_pin(key);
-  for (const engine::object_key& key : gone.drafts) {
-    event([&] {
-      transmit(program_.node_party, engine::message(engine::publish_object{key}));
-      transmit(program_.node_party, engine::message(engine::free_object{key}));
-    });
+  if (memory_->any_let_go()) {
+    const object_memory::let_go gone = memory_->take_let_go();
+    for (const engine::object_key& key : gone.pins) drop_pin(key);
+    for (const engine::object_key& key : gone.drafts) {
+      event([&] {
+        transmit(program_.node_party, engine::message(engine::publish_object{key}));
+        transmit(program_.node_party, engine::message(engine::free_object{key}));
+      });
+    }
   }
   if (!answered_.empty() && in_.all_arrived()) {
     for (const std::uint32_t call : answered_) progress_.end_call(call);
