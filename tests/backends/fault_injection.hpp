@@ -104,6 +104,8 @@ bool mobula::detail::fault(fault_point where) noexcept {
   if (faults->where != static_cast<std::uint32_t>(where) || --faults->left != 0) return false;
   if (!has_worked && faults->young_died.exchange(true)) return false;
   ++faults->deaths[static_cast<std::size_t>(where)];
+  // So that the worker may speak before.
+  if (where == fault_point::worker_forked) ::usleep(chaos::any_number() % 20'000);
   ::kill(::getpid(), SIGKILL);
   return false;
 }
