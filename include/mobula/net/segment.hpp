@@ -4,16 +4,16 @@
 
 #include <cerrno>
 #include <cstddef>
-#include <limits>
 #include <string>
 #include <system_error>
 #include <utility>
 
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "mobula/core/sealed_memory.hpp"
 
 namespace mobula::net {
 
@@ -27,25 +27,6 @@ namespace detail {
                           std::string(call) + " for " + object + way_out);
 }
 
-inline const char* way_out_of_memfd(int error) noexcept {
-  switch (error) {
-    case EPERM:
-    case EACCES:
-      return " (a filter of system calls, seccomp, or a security module forbids it: it must be "
-             "allowed)";
-    case ENOSYS:
-      return " (this kernel has no such call, Linux before 3.17, or a filter of system calls says "
-             "so: it must be allowed)";
-    case EMFILE:
-      return " (`ulimit -n` is how many descriptors a process may have)";
-    default:
-      return "";
-  }
-}
-
-/// Since Linux 6.3: it is no program's file, which a system may demand (vm.memfd_noexec).
-inline constexpr unsigned no_exec_seal = 8;  // MFD_NOEXEC_SEAL
-
 }  // namespace detail
 
 /// Pages are zero and take no memory until they are touched. The size is sealed, so that no process
@@ -55,28 +36,9 @@ class segment {
  public:
   /// `name` is what /proc shows. Throws `std::system_error`. The descriptor is closed by `exec`.
   static segment create(const char* name, std::size_t bytes) {
-    constexpr auto most = static_cast<std::size_t>(std::numeric_limits<off_t>::max());
-    const std::string object = std::string("the shared segment \"") + name + "\" of " +
-                               std::to_string(bytes) + " bytes";
-    int fd = ::memfd_create(name, MFD_CLOEXEC | detail::no_exec_seal);
-    if (fd < 0 && errno == EINVAL) fd = ::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (fd < 0) detail::throw_errno("memfd_create", object, detail::way_out_of_memfd(errno));
-    segment made(fd);
-    // A file's limit counts here too, and the signal of who exceeds it ends the process.
-    rlimit limit{};
-    if (::getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < bytes) {
-      errno = EFBIG;
-      detail::throw_errno("ftruncate", object, " (`ulimit -f` is less)");
-    }
-    if (bytes > most) {
-      errno = EFBIG;
-      detail::throw_errno("ftruncate", object);
-    }
-    if (::ftruncate(fd, static_cast<off_t>(bytes)) != 0) detail::throw_errno("ftruncate", object);
-    if (::fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
-      detail::throw_errno("fcntl(F_ADD_SEALS)", object);
-    }
-    made.map(bytes, object);
+    const std::string object = std::string("the shared segment \"") + name + "\"";
+    segment made(mobula::detail::make_sealed_memory(name, bytes, object));
+    made.map(bytes, object + " of " + std::to_string(bytes) + " bytes");
     return made;
   }
 

@@ -9,10 +9,9 @@
 
 #include <fcntl.h>
 #include <linux/falloc.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
+#include "mobula/core/sealed_memory.hpp"
 #include "mobula/store/detail/descriptor.hpp"
 
 namespace mobula::store {
@@ -22,31 +21,10 @@ namespace mobula::store {
 /// way. Errors are `std::system_error`s that name call, segment and size.
 class memory_segment {
  public:
-  memory_segment(std::uint32_t number, std::uint64_t bytes) : number_(number), bytes_(bytes) {
-    // A file's limit counts here too, and the signal of who exceeds it ends the process.
-    rlimit limit{};
-    if (::getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < bytes) {
-      fail(EFBIG, "ftruncate", bytes, " (`ulimit -f` is less)");
-    }
-    // A system may demand that it is said to be no program; Linux before 6.3 can't be told.
-    file_ = detail::descriptor(::memfd_create("mobula-store", MFD_CLOEXEC | no_exec_seal));
-    if (!file_ && errno == EINVAL) {
-      file_ = detail::descriptor(::memfd_create("mobula-store", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-    }
-    if (!file_) {
-      const bool is_refused = errno == EPERM || errno == EACCES || errno == ENOSYS;
-      fail(errno, "memfd_create", bytes,
-           is_refused ? " (a filter of system calls or a security module refuses it: it must be "
-                        "allowed)"
-                      : "");
-    }
-    if (::ftruncate(file_.number(), static_cast<off_t>(bytes)) != 0) {
-      fail(errno, "ftruncate", bytes);
-    }
-    if (::fcntl(file_.number(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
-      fail(errno, "fcntl(F_ADD_SEALS)", bytes);
-    }
-  }
+  memory_segment(std::uint32_t number, std::uint64_t bytes)
+      : number_(number),
+        bytes_(bytes),
+        file_(mobula::detail::make_sealed_memory("mobula-store", bytes, name())) {}
 
   std::uint32_t number() const noexcept { return number_; }
   std::uint64_t bytes() const noexcept { return bytes_; }
@@ -72,19 +50,18 @@ class memory_segment {
   }
 
  private:
-  static constexpr unsigned no_exec_seal = 0x0008U;  // MFD_NOEXEC_SEAL, which allows sealing too
-
+  std::string name() const {
+    return "segment " + std::to_string(number_) + " of the object store";
+  }
   bool change(int mode, std::uint64_t offset, std::uint64_t size) noexcept {
     return detail::uninterrupted([&] {
              return ::fallocate(file_.number(), mode, static_cast<off_t>(offset),
                                 static_cast<off_t>(size));
            }) == 0;
   }
-  [[noreturn]] void fail(int error, const char* call, std::uint64_t size,
-                         const char* hint = "") const {
-    detail::throw_system(error, std::string(call) + " of " + std::to_string(size) +
-                                    " bytes for segment " + std::to_string(number_) +
-                                    " of the object store" + hint);
+  [[noreturn]] void fail(int error, const char* call, std::uint64_t size) const {
+    detail::throw_system(error, std::string(call) + " of " + std::to_string(size) + " bytes for " +
+                                    name());
   }
 
   std::uint32_t number_;
