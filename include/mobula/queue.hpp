@@ -100,6 +100,7 @@ class queue_state {
   /// For tests.
   std::size_t waiting_poppers() const { return poppers_.size(); }
   std::size_t waiting_pushers() const { return pushers_.size(); }
+  std::size_t entries() const { return poppers_.entries() + pushers_.entries(); }
 
  private:
   bool has_room_for(std::size_t count) const {

@@ -144,7 +144,7 @@ TEST_CASE("a thousand pops that gave up leave nothing behind in the queue", "[qu
   test_runtime runtime;
   const watched<int> empty;
   for (int i = 0; i < sized(1000); ++i) CHECK(empty.items.try_pop(1us) == std::nullopt);
-  CHECK(get(empty.actor.call<&watched<int>::state::waiting_poppers>()) <= 17);
+  CHECK(get(empty.actor.call<&watched<int>::state::entries>()) <= 17);
   empty.items.push(1);
   CHECK(empty.items.pop() == 1);
 }
@@ -211,7 +211,7 @@ TEST_CASE("whoever is cancelled while he waits takes and leaves nothing", "[queu
   const future<void> pusher = async<push_all>(items.items, std::vector{3});
   items.until_pushers(1);
   mobula::cancel(pusher);
-  let_arrive();
+  items.until_pushers(0);
   CHECK(items.items.pop() == 2);
   CHECK(items.items.try_pop(20ms) == std::nullopt);
 }
@@ -248,6 +248,30 @@ TEST_CASE("whoever dies while he waits takes and leaves nothing", "[queue]") {
   CHECK_THROWS_AS(get(third), mobula::worker_died_error);
   CHECK(items.items.pop() == 2);
   CHECK(items.items.try_pop(20ms) == std::nullopt);
+}
+
+TEST_CASE("whoever dies while an item is on its way to him does not keep it", "[queue]") {
+  if (!traits().workers_end) SKIP_CASE("in one process nobody dies alone");
+  test_runtime runtime{{.cpus = 4}};
+  const watched<int> items;
+  const victim popper;
+  const future<int> first = async(
+      {.max_retries = 0},
+      [](queue<int> from, victim self) {
+        self.arm();
+        return from.pop();
+      },
+      items.items, popper);
+  items.until_poppers(1);
+  const future<int> second = async<pop_one>(items.items);
+  items.until_poppers(2);
+  popper.stop();
+  const future<void> pusher = async<push_all>(items.items, std::vector{1});
+  CHECK_THROWS_AS(get(pusher, 50ms), mobula::timeout_error);  // the queue waits for the answer
+  popper.kill();
+  get(pusher, patience);
+  CHECK(get(second, patience) == 1);
+  CHECK_THROWS_AS(get(first), mobula::worker_died_error);
 }
 
 TEST_CASE("those who wait at a queue that dies are told who died", "[queue]") {

@@ -2,7 +2,9 @@
 
 /// What the cases about queues, semaphores, barriers and pools share.
 
+#include <cstddef>
 #include <cstdint>
+#include <stdexcept>
 
 #include <signal.h>
 #include <unistd.h>
@@ -24,16 +26,23 @@ class victim {
   void arm() const { where_.set(here() + 1); }
   /// In the driver, once the body is armed and waits.
   void kill() const {
-    const std::int64_t where = where_.value() - 1;
 #ifdef MOBULA_TEST_WITH_SIMULATION
     if (!traits().real_time) {
-      if (!mobula::testing::kill_worker(static_cast<std::size_t>(where))) {
-        throw std::logic_error("the worker to kill is dead already");
-      }
+      if (!mobula::testing::kill_worker(worker())) throw std::logic_error("it is dead already");
       return;
     }
 #endif
-    ::kill(static_cast<pid_t>(where), SIGKILL);
+    ::kill(static_cast<pid_t>(where()), SIGKILL);
+  }
+  /// The same: nothing in its process goes on, so nobody knows whether it is alive.
+  void stop() const {
+#ifdef MOBULA_TEST_WITH_SIMULATION
+    if (!traits().real_time) {
+      mobula::testing::pause_worker(worker());
+      return;
+    }
+#endif
+    ::kill(static_cast<pid_t>(where()), SIGSTOP);
   }
 
  private:
@@ -45,6 +54,9 @@ class victim {
 #endif
     return ::getpid();
   }
+  std::int64_t where() const { return where_.value() - 1; }
+  std::size_t worker() const { return static_cast<std::size_t>(where()); }
+
   tally where_;
 };
 
