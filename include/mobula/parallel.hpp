@@ -69,6 +69,14 @@ struct of_object {
     return std::invoke(Callable(), std::forward<Arguments>(arguments)...);
   }
 };
+/// Stands for a function that was refused, so that one message is all.
+struct of_nothing {
+  using known = mobula::detail::signature<void>;
+  template <class...>
+  static constexpr bool takes = false;
+};
+template <class Function>
+inline constexpr bool refused = std::is_same_v<Function, of_nothing>;
 template <class Callable>
 constexpr auto function_of(const Callable&) {
   constexpr bool plain = std::is_class_v<Callable> && std::is_empty_v<Callable> &&
@@ -76,7 +84,11 @@ constexpr auto function_of(const Callable&) {
   static_assert(plain,
                 "mobula: a task can't have captures or be a pointer to a function: put what the "
                 "function needs into the elements, or write parallel::transform<function>(...)");
-  return of_object<Callable>{};
+  if constexpr (plain) {
+    return of_object<Callable>{};
+  } else {
+    return of_nothing{};
+  }
 }
 
 template <class Range>
@@ -237,68 +249,87 @@ R combined(std::vector<future<R>> level, const task_options& how) {
 template <class Function, class Range>
 auto transform(const options& how, const Range& from) {
   using value = value_of<const Range>;
+  constexpr bool fits = Function::template takes<const value&>;
   static_assert(
-      Function::template takes<const value&>,
+      fits || refused<Function>,
       "mobula: the function can't be called with an element, which it is handed as const");
-  if constexpr (Function::template takes<const value&>) {
+  if constexpr (fits) {
     using result = std::remove_cvref_t<decltype(Function::call(std::declval<const value&>()))>;
     static_assert(!std::is_void_v<result>,
                   "mobula: the function returns nothing: use parallel::for_each");
-    std::vector<result> out;
-    const std::size_t count = size_of(from);
-    out.reserve(count);
-    const auto parts = results_of(start<&transform_chunk<Function, value>, value>(
-        from, chunk_size(count, how, 4), named(how, "parallel::transform")));
-    for (const auto& part : parts) {
-      out.insert(out.end(), std::move_iterator(part->begin()), std::move_iterator(part->end()));
+    if constexpr (!std::is_void_v<result>) {
+      std::vector<result> out;
+      const std::size_t count = size_of(from);
+      out.reserve(count);
+      const auto parts = results_of(start<&transform_chunk<Function, value>, value>(
+          from, chunk_size(count, how, 4), named(how, "parallel::transform")));
+      for (const auto& part : parts) {
+        out.insert(out.end(), std::move_iterator(part->begin()), std::move_iterator(part->end()));
+      }
+      return out;
     }
-    return out;
   }
 }
 
 template <class Function, class Range>
 void for_each(const options& how, Range& over) {
   using value = value_of<Range>;
-  const std::size_t size = chunk_size(size_of(over), how, 4);
-  const task_options task = named(how, "parallel::for_each");
   if constexpr (changes_element<Function>) {
-    static_assert(std::is_assignable_v<decltype(*std::begin(over)), value>,
-                  "mobula: the function changes elements, and the range's can't be changed");
-    auto parts = results_of(start<&change_chunk<Function, value>, value>(over, size, task));
-    auto to = std::begin(over);
-    for (auto& part : parts) to = std::move(part.begin(), part.end(), to);
+    constexpr bool fits = std::is_assignable_v<decltype(*std::begin(over)), value>;
+    static_assert(fits, "mobula: the function changes elements, and the range's can't be changed");
+    if constexpr (fits) {
+      auto parts = results_of(start<&change_chunk<Function, value>, value>(
+          over, chunk_size(size_of(over), how, 4), named(how, "parallel::for_each")));
+      auto to = std::begin(over);
+      for (auto& part : parts) to = std::move(part.begin(), part.end(), to);
+    }
   } else {
-    results_of(start<&visit_chunk<Function, value>, value>(over, size, task));
+    constexpr bool fits = Function::template takes<const value&>;
+    static_assert(
+        fits || refused<Function>,
+        "mobula: the function can't be called with an element, which it is handed as const");
+    if constexpr (fits) {
+      results_of(start<&visit_chunk<Function, value>, value>(
+          over, chunk_size(size_of(over), how, 4), named(how, "parallel::for_each")));
+    }
   }
 }
 
 template <class Function, class Range, class Sum>
 Sum reduce(const options& how, const Range& of, Sum init) {
   using value = value_of<const Range>;
-  static_assert(std::is_constructible_v<Sum, const value&>,
-                "mobula: the result's type can't be made of an element");
-  static_assert(Function::template takes<Sum, Sum>,
+  constexpr bool made = std::is_constructible_v<Sum, const value&>;
+  constexpr bool fits = Function::template takes<Sum, Sum>;
+  static_assert(made, "mobula: the result's type can't be made of an element");
+  static_assert(fits || refused<Function>,
                 "mobula: the function can't be called with two values of the result's type");
-  const std::size_t count = size_of(of);
-  if (count == 0) return init;
-  const task_options task = named(how, "parallel::reduce");
-  std::vector<future<Sum>> parts =
-      start<&reduce_chunk<Function, value, Sum>, value>(of, chunk_size(count, how, 4), task);
-  parts.front() = async<&combine<Function, Sum>>(task, std::move(init), std::move(parts.front()));
-  return combined<&combine<Function, Sum>>(std::move(parts), task);
+  if constexpr (made && fits) {
+    const std::size_t count = size_of(of);
+    if (count == 0) return init;
+    const task_options task = named(how, "parallel::reduce");
+    std::vector<future<Sum>> parts =
+        start<&reduce_chunk<Function, value, Sum>, value>(of, chunk_size(count, how, 4), task);
+    parts.front() = async<&combine<Function, Sum>>(task, std::move(init), std::move(parts.front()));
+    return combined<&combine<Function, Sum>>(std::move(parts), task);
+  } else {
+    return init;
+  }
 }
 
 template <class Function, class Range>
 void sort(const options& how, Range& what) {
   using value = value_of<Range>;
-  static_assert(Function::template takes<const value&, const value&>,
+  constexpr bool fits = Function::template takes<const value&, const value&>;
+  static_assert(fits || refused<Function>,
                 "mobula: the function can't compare two elements, which it is handed as const");
-  const std::size_t count = size_of(what);
-  if (count < 2) return;
-  const task_options task = named(how, "parallel::sort");
-  std::vector<value> sorted = combined<&merge_chunks<Function, value>>(
-      start<&sort_chunk<Function, value>, value>(what, chunk_size(count, how, 1), task), task);
-  std::move(sorted.begin(), sorted.end(), std::begin(what));
+  if constexpr (fits) {
+    const std::size_t count = size_of(what);
+    if (count < 2) return;
+    const task_options task = named(how, "parallel::sort");
+    std::vector<value> sorted = combined<&merge_chunks<Function, value>>(
+        start<&sort_chunk<Function, value>, value>(what, chunk_size(count, how, 1), task), task);
+    std::move(sorted.begin(), sorted.end(), std::begin(what));
+  }
 }
 
 }  // namespace detail

@@ -151,19 +151,23 @@ class queue_state {
 /// be sent, stored and returned. When the last handle goes, so does the queue, with what is in it.
 /// `T` may be one that can only be moved.
 ///
-///   mobula::queue<job> jobs(100);                   // at most 100 lie in it
-///   mobula::async<work>(jobs);                      // while (std::optional<job> next =
-///   jobs.next()) jobs.push(job{1}); jobs.close();
+///   mobula::queue<job> jobs(100);  // at most 100 lie in it
+///   mobula::async<work>(jobs);     // while (std::optional<job> next = jobs.next()) ...
+///   jobs.push(job{1});
+///   jobs.close();
 ///
-/// Order: items come out as they went in, and whoever has waited longest is served first. An item
-/// is handed out once: not to who gave up (a timeout, a cancelled task) or died while he waited,
-/// but to the next. Who dies when he has it takes it with him; that is so from the moment in which
-/// his process has it, and of an item that lies ready from when it is asked for. Waiting: a body
-/// that waits gives back its CPUs and asks for nothing meanwhile. A timeout is how long to wait for
-/// others; the way to the queue and back comes on top, also where it is 0. Items are copied into
-/// the queue's process and out: pass large ones as `array<T>` or `future<T>`. Errors:
-/// `actor_died_error` where the queue's process is gone. Thread safety: like `std::shared_ptr`;
-/// calls on one queue may be made from any number of threads and processes.
+/// Items come out as they went in, and whoever has waited longest is served first. An item is
+/// handed out once: not to who gave up (a timeout, a cancelled task) or died while he waited, but
+/// to the next. Who dies when he has it takes it with him; he has it when his process does, and
+/// what lies ready from when he asks for it. While a process is stopped, not dead, to which an item
+/// is on its way, the queue waits for its answer.
+///
+/// A body that waits gives back its CPUs, and nobody asks anything meanwhile. A timeout is how long
+/// to wait for others; the way to the queue and back comes on top, also where it is 0. Items are
+/// copied into the queue's process and out: pass large ones as `array<T>` or `future<T>`.
+///
+/// Errors: `actor_died_error` where the queue's process is gone. Thread safety: like
+/// `std::shared_ptr`; calls on one queue may be made from anywhere.
 template <class T>
 class queue {
  public:
