@@ -316,6 +316,24 @@ TEST_CASE("an item that can only be moved goes through a queue", "[queue]") {
   CHECK(bits.pop());
 }
 
+TEST_CASE("items that are too large for a message go through a queue", "[queue][clause-35]") {
+  test_runtime runtime;
+  const watched<std::vector<int>> items(2);
+  const std::vector<int> large(300'000, 7);
+  const future<bool> waits =
+      async([](queue<std::vector<int>> from) { return from.pop() == std::vector(300'000, 7); },
+            items.items);
+  items.until_poppers(1);
+  items.items.push(large);
+  CHECK(get(waits));
+  items.items.push_batch({large, large});
+  CHECK_FALSE(items.items.try_push(large, 5ms));
+  CHECK((items.items.pop_batch(3) == std::vector{large, large}));
+  const queue<mobula::array<int>> shared;
+  shared.push(mobula::make_array<int>(300'000, 7));
+  CHECK((shared.pop()[299'999] == 7));
+}
+
 TEST_CASE("a queue is a value: in items, members and results", "[queue]") {
   struct office {
     queue<int> in;
