@@ -82,7 +82,8 @@ class semaphore_state {
 /// Who has waited longest goes on first. A permit is given once: not to who gave up (a timeout, a
 /// cancelled task) or died while he waited, but to the next. As in `std::`, a permit belongs to
 /// nobody: of a task that dies with one it is lost, unless somebody else releases it. While a
-/// process is stopped, not dead, to which a permit is on its way, the semaphore waits for its answer.
+/// process is stopped, not dead, to which a permit is on its way, the semaphore waits for its
+/// answer.
 ///
 /// A body that waits gives back its CPUs. A timeout is how long to wait for others; the way to the
 /// semaphore and back comes on top. Errors: `actor_died_error` where its process is gone. Thread

@@ -192,10 +192,16 @@ class trouble {
     }
   }
 
-  /// All but so many of those that were stopped, if they are there still.
+  /// All but so many of those that were stopped, if they are there still. Whether one has stopped
+  /// already may not show yet.
   void go_on(std::size_t but) {
+    if (stopped_.size() <= but) return;
+    const std::vector<pid_t> zygotes = children_of(::getpid());
+    const std::vector<pid_t> workers =
+        zygotes.empty() ? std::vector<pid_t>() : children_of(zygotes.front());
     for (; stopped_.size() > but; stopped_.erase(stopped_.begin())) {
-      if (processes_tests::state_of(stopped_.front()) == 'T') ::kill(stopped_.front(), SIGCONT);
+      const pid_t one = stopped_.front();
+      if (std::find(workers.begin(), workers.end(), one) != workers.end()) ::kill(one, SIGCONT);
     }
   }
 
