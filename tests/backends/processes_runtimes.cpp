@@ -1,14 +1,21 @@
 // Goal: runtimes of different backends live one after another in one process, whatever threads the
-// program has of its own, TBB's among them; and parallel_for works in tasks on processes. Method:
-// the same small program on each, in several orders, while other threads run.
+// program has of its own, TBB's among them; and TBB, OpenMP and Asio work in tasks on processes.
+// Method: the same small program on each, in several orders, while other threads run.
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
 
+#include <dlfcn.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
 #ifdef MOBULA_TEST_WITH_TBB
 #include <oneapi/tbb/parallel_for.h>
 #endif
@@ -67,6 +74,52 @@ int in_parallel(int count) {
 }
 #endif
 
+/// OpenMP's own runtime, called as the compiler does for a parallel region of four threads.
+class openmp {
+ public:
+  openmp() {
+    void* const library = ::dlopen("libgomp.so.1", RTLD_NOW | RTLD_LOCAL);
+    if (library == nullptr) return;
+    parallel_ = reinterpret_cast<decltype(parallel_)>(::dlsym(library, "GOMP_parallel"));
+    number_ = reinterpret_cast<decltype(number_)>(::dlsym(library, "omp_get_thread_num"));
+    count_ = reinterpret_cast<decltype(count_)>(::dlsym(library, "omp_get_num_threads"));
+  }
+  bool is_there() const { return parallel_ != nullptr && number_ != nullptr && count_ != nullptr; }
+  int sum_below(int end) const {
+    loop all{*this, end};
+    parallel_(&loop::run, &all, 4, 0);
+    return all.sum;
+  }
+
+ private:
+  struct loop {
+    const openmp& with;
+    int end;
+    std::atomic<int> sum{0};
+    static void run(void* self) {
+      auto& all = *static_cast<loop*>(self);
+      for (int i = all.with.number_(); i < all.end; i += all.with.count_()) all.sum += i;
+    }
+  };
+  void (*parallel_)(void (*)(void*), void*, unsigned, unsigned) = nullptr;
+  int (*number_)() = nullptr;
+  int (*count_)() = nullptr;
+};
+int sum_by_openmp(int end) { return openmp().sum_below(end); }
+
+/// Posted to a pool of threads, and one more for a timer that has fired.
+int sum_by_asio(int end) {
+  std::atomic<int> sum{0};
+  boost::asio::thread_pool pool(3);
+  for (int i = 0; i < end; ++i) boost::asio::post(pool, [&sum, i] { sum += i; });
+  pool.join();
+  boost::asio::io_context context;
+  boost::asio::steady_timer timer(context, std::chrono::milliseconds(1));
+  timer.async_wait([&](const auto& error) { sum += error ? 0 : 1; });
+  context.run();
+  return sum;
+}
+
 }  // namespace
 
 TEST_CASE("runtimes of all backends live one after another", "[processes][clause-55]") {
@@ -124,3 +177,22 @@ TEST_CASE("parallel_for works in the driver and in tasks on processes", "[proces
   }
 }
 #endif
+
+TEST_CASE("Asio works in the driver and in tasks on processes", "[processes]") {
+  CHECK(sum_by_asio(100) == 4'951);
+  mobula::runtime runtime{on_processes()};
+  std::vector<future<int>> all;
+  for (int i = 0; i < 20; ++i) all.push_back(async<sum_by_asio>(100));
+  CHECK(sum_by_asio(100) == 4'951);
+  for (const int sum : get(all)) CHECK(sum == 4'951);
+}
+
+TEST_CASE("OpenMP works in the driver and in tasks on processes", "[processes]") {
+  if (!openmp().is_there()) SKIP_CASE("there is no libgomp.so.1");
+  CHECK(sum_by_openmp(1'000) == 499'500);  // its threads wait for more from now on
+  mobula::runtime runtime{on_processes()};
+  std::vector<future<int>> all;
+  for (int i = 0; i < 20; ++i) all.push_back(async<sum_by_openmp>(1'000));
+  CHECK(sum_by_openmp(1'000) == 499'500);
+  for (const int sum : get(all)) CHECK(sum == 499'500);
+}

@@ -125,6 +125,44 @@ TEST_CASE("a promise is a value that tasks are given, keep and fulfil", "[promis
   CHECK(get(get(returned).get_future()) == 9);
 }
 
+namespace {
+
+bool gives(promise<int> to, int value) {
+  try {
+    to.set_value(value);
+    return true;
+  } catch (const std::logic_error&) {
+    return false;
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a second time is refused wherever the first one was", "[promises][clause-54]") {
+  test_runtime runtime;
+  const promise<int> by_task;
+  CHECK(get(async<gives>(by_task, 1)));
+  CHECK_FALSE(gives(by_task, 2));
+  CHECK_FALSE(get(async<gives>(by_task, 3)));
+  CHECK(get(by_task.get_future()) == 1);
+  const promise<int> by_driver;
+  CHECK(gives(by_driver, 1));
+  CHECK_FALSE(get(async<gives>(by_driver, 2)));
+  CHECK(get(by_driver.get_future()) == 1);
+
+  // Of one that was cancelled whoever gives first is none the wiser.
+  const promise<int> cancelled;
+  mobula::cancel(cancelled.get_future());
+  CHECK(get(async<gives>(cancelled, 1)));
+  CHECK_FALSE(gives(cancelled, 2));
+  CHECK_THROWS_AS(get(cancelled.get_future()), mobula::cancelled_error);
+  const promise<int> dropped;
+  mobula::cancel(dropped.get_future());
+  CHECK(gives(dropped, 1));
+  CHECK_FALSE(get(async<gives>(dropped, 2)));
+  CHECK_THROWS_AS(get(dropped.get_future()), mobula::cancelled_error);
+}
+
 TEST_CASE("of several that fulfil a promise one wins", "[promises][clause-54]") {
   test_runtime runtime;
   for (int round = 0; round < scaled(200); ++round) {

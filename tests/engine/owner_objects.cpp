@@ -70,6 +70,32 @@ TEST_CASE("owner: others fulfil a promise once", "[engine][owner][clause-54]") {
         words{"N <- free o1", "B <- fulfilled o1 refused"});
 }
 
+TEST_CASE("owner: an own promise that another fulfils is fulfilled, and so is a cancelled one",
+          "[engine][owner][clause-54]") {
+  desk at;
+  const object_key one = at.note(at.work.make_promise());
+  const auto own = [&](int with) {
+    bool first = false;
+    at.after([&] { first = at.work.fulfil(one, 0, value(with), 0); });
+    return first;
+  };
+  SECTION("by another") {
+    at.tell(b, engine::fulfil{one, 7, value(3)});
+    CHECK_FALSE(own(4));
+  }
+  SECTION("cancelled, then here") {
+    at.after([&] { at.work.cancel(one, {}, {.what = "not wanted"}, 0); });
+    CHECK(own(4));
+    CHECK_FALSE(own(5));
+    CHECK(at.tell(b, engine::fulfil{one, 8, value(6)}) == words{"B <- fulfilled o1 refused"});
+  }
+  SECTION("cancelled, then by another") {
+    at.after([&] { at.work.cancel(one, {}, {.what = "not wanted"}, 0); });
+    CHECK(at.tell(b, engine::fulfil{one, 8, value(6)}) == words{"B <- fulfilled o1"});
+    CHECK_FALSE(own(5));
+  }
+}
+
 TEST_CASE("owner: a second large value does not free the first", "[engine][owner][clause-54]") {
   desk at;
   const object_key one = at.note(at.work.make_promise());

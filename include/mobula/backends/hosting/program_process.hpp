@@ -11,7 +11,6 @@
 #include <span>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -349,7 +348,6 @@ class program_process : private engine::owner_host, private engine::executor_hos
       records_;
   std::unordered_map<engine::object_key, fetch_state> fetches_;
   std::unordered_map<engine::object_key, std::weak_ptr<detail::promise_state>> promises_;
-  std::unordered_set<engine::object_key> fulfilled_;  ///< own promises, from the first `fulfil` on
   std::map<engine::object_key, local_object*> local_objects_;
   std::unordered_map<engine::object_key, actor_handle*> actors_;
   /// Those that wait for their arguments.

@@ -50,15 +50,15 @@ inline bool program_process::fulfil(detail::record& target, const detail::record
     }
   }
   const bool is_own = key.owner == self();
-  if (is_own && !fulfilled_.insert(key).second) return false;
+  bool is_first = false;
   const std::uint64_t request = is_own ? 0 : ++requests_;
   auto answer = std::make_shared<promise_answer>();
   if (!is_own) promise_answers_[request] = answer;
   event([&] {
     take_refs(value.refs);
-    owner_.fulfil(key, request, std::move(value), now());
+    is_first = owner_.fulfil(key, request, std::move(value), now());
   });
-  if (is_own) return true;
+  if (is_own) return is_first;
   wait_for(answer->arrived, engine::never, waiting::deaf);
   return answer->accepted;
 }

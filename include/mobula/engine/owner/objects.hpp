@@ -105,6 +105,17 @@ class objects {
     decided_.push_back(key);
     return true;
   }
+  /// Somebody gives what was promised. True: nobody has before. Where it was cancelled or failed
+  /// meanwhile, nobody gets it, and who gives it is none the wiser.
+  bool fulfil(object_key key, outcome&& value) {
+    const slot at = references_.holds(key) ? need(key) : no_slot;
+    if (at == no_slot || std::exchange(slots_[at].fulfilled, true)) {
+      discard(key, value);
+      return false;
+    }
+    decide(key, std::move(value));
+    return true;
+  }
   bool fail(object_key key, std::shared_ptr<const error_fields> why) {
     return decide(key, failed(std::move(why)));
   }
@@ -225,6 +236,7 @@ class objects {
     enum origin origin = origin::given;
     bool to_publish = false;  ///< decided, and nobody was told yet
     bool was_lost = false;
+    bool fulfilled = false;  ///< what was promised was given, though perhaps nobody has got it
     bool doubted = false;  ///< own: a reader found it lost, and the node has not said so yet
     std::uint64_t settled_again = 0;  ///< how-manieth it was of those that were, the last time
     std::vector<edge> waiting;
@@ -238,7 +250,7 @@ class objects {
     one.key = key;
     one.maker = no_slot;
     one.origin = origin::given;
-    one.to_publish = one.was_lost = one.doubted = false;
+    one.to_publish = one.was_lost = one.fulfilled = one.doubted = false;
     one.settled_again = 0;
     one.waiting.clear();
     one.given_up = 0;

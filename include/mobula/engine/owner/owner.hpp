@@ -111,12 +111,12 @@ class owner final : private references_host {
   }
   /// The same without handles of a promise: only this party will fulfil it. The caller has one use.
   object_key make_pending() { return objects_.make(); }
-  /// True: it is settled by this. False: it was settled before, or another party answers for it,
+  /// True: nobody has fulfilled it before. False: somebody has, or another party answers for it,
   /// and `promise_answered` will tell. The references inside are taken over.
   bool fulfil(object_key promise, std::uint64_t request, outcome value, instant now) {
     bool first = false;
     if (promise.owner == self()) {
-      first = objects_.decide(promise, std::move(value));
+      first = objects_.fulfil(promise, std::move(value));
     } else if (references_.is_dead(promise.owner)) {
       objects_.drop(value.refs);
       host_.promise_answered(request, true);
@@ -334,7 +334,7 @@ class owner final : private references_host {
     bool accepted = false;
     if (what.object.owner == self() && objects_.maker(what.object) == no_slot &&
         what.result.kind != outcome_kind::pending) {
-      accepted = objects_.decide(what.object, std::move(what.result));
+      accepted = objects_.fulfil(what.object, std::move(what.result));
     } else {
       objects_.drop(what.result.refs);
     }
