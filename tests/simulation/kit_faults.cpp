@@ -3,6 +3,7 @@
 // programs in which the fault can't be overlooked.
 
 #include "mobula/testing/simulation.hpp"
+#include "mobula/testing/simulation/state.hpp"
 
 #include <algorithm>
 #include <chrono>

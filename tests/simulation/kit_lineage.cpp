@@ -5,6 +5,7 @@
 // from which nothing can be read. Statics count how often bodies ran.
 
 #include "mobula/testing/simulation.hpp"
+#include "mobula/testing/simulation/state.hpp"
 
 #include <chrono>
 #include <cstddef>

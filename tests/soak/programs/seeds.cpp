@@ -24,6 +24,7 @@
 
 #include "mobula/mobula.hpp"
 #include "mobula/testing/simulation.hpp"
+#include "mobula/testing/simulation/state.hpp"
 
 #include "soak/history.hpp"
 #include "soak/random_program.hpp"

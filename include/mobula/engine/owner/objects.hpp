@@ -109,7 +109,7 @@ class objects {
   /// meanwhile, nobody gets it, and who gives it is none the wiser.
   bool fulfil(object_key key, outcome&& value) {
     const slot at = references_.holds(key) ? need(key) : no_slot;
-    if (at == no_slot || std::exchange(slots_[at].fulfilled, true)) {
+    if (at == no_slot || has_value(slots_[at]) || std::exchange(slots_[at].fulfilled, true)) {
       discard(key, value);
       return false;
     }
@@ -243,6 +243,12 @@ class objects {
     std::size_t given_up = 0;  ///< of those who wait, at least so many are over
   };
   static constexpr std::size_t few = 64;
+
+  /// Or has had, and it is lost.
+  static bool has_value(const object_slot& one) noexcept {
+    return one.doubted || one.was_lost || one.result.kind == outcome_kind::value ||
+           one.result.kind == outcome_kind::stored;
+  }
 
   slot take(object_key key) {
     const slot at = slots_.take();

@@ -6,16 +6,16 @@
 #include <cstdint>
 
 #include "mobula/core/fault_plan.hpp"
-#include "mobula/testing/simulation/kit.hpp"
+#include "mobula/core/separate.hpp"
+
+#if MOBULA_DEFINES
+#include "mobula/testing/simulation/state.hpp"
+#endif
 
 namespace mobula::testing {
 
 /// The plan of faults as the seed has drawn it: what `swarm` has left out is zero.
-inline fault_plan faults_of_this_run() {
-  simulation::simulation_host& host = detail_of_kit::require("faults_of_this_run");
-  const simulation::turn mine(host);
-  return host.plan();
-}
+MOBULA_DECL fault_plan faults_of_this_run();
 
 /// What the engine's tables hold at a moment.
 struct holdings {
@@ -34,7 +34,23 @@ struct holdings {
 
   friend bool operator==(const holdings&, const holdings&) = default;
 };
-inline holdings what_is_held() {
+MOBULA_DECL holdings what_is_held();
+
+/// Messages that made no sense to whom they came, so far and to whoever lives. Deaths and cancels
+/// explain some.
+MOBULA_DECL std::uint64_t stray_count();
+
+/// Asserts the invariants of the machines of all that live. O(everything).
+MOBULA_DECL void verify();
+
+#if MOBULA_DEFINES
+MOBULA_DECL fault_plan faults_of_this_run() {
+  simulation::simulation_host& host = detail_of_kit::require("faults_of_this_run");
+  const simulation::turn mine(host);
+  return host.plan();
+}
+
+MOBULA_DECL holdings what_is_held() {
   simulation::simulation_host& host = detail_of_kit::require("what_is_held");
   const simulation::turn mine(host);
   const simulation::node_process& node = host.the_node();
@@ -56,9 +72,7 @@ inline holdings what_is_held() {
   return made;
 }
 
-/// Messages that made no sense to whom they came, so far and to whoever lives. Deaths and cancels
-/// explain some.
-inline std::uint64_t stray_count() {
+MOBULA_DECL std::uint64_t stray_count() {
   simulation::simulation_host& host = detail_of_kit::require("stray_count");
   const simulation::turn mine(host);
   std::uint64_t sum = host.the_node().machine().stray() + host.the_node().actors().stray_count() +
@@ -69,13 +83,13 @@ inline std::uint64_t stray_count() {
   return sum;
 }
 
-/// Asserts the invariants of the machines of all that live. O(everything).
-inline void verify() {
+MOBULA_DECL void verify() {
   simulation::simulation_host& host = detail_of_kit::require("verify");
   const simulation::turn mine(host);
   host.the_node().verify();
   host.driver().own().verify();
   for (simulation::worker_process* const one : host.workers()) one->own().verify();
 }
+#endif
 
 }  // namespace mobula::testing

@@ -20,20 +20,62 @@
 
 #include "mobula/core/demangle.hpp"
 #include "mobula/core/duration.hpp"
+#include "mobula/core/separate.hpp"
 #include "mobula/core/validate.hpp"
-#include "mobula/testing/simulation/kit.hpp"
+#include "mobula/engine/messages.hpp"
+#include "mobula/testing/simulation/invariant_error.hpp"
+
+#if MOBULA_DEFINES
+#include "mobula/testing/simulation/state.hpp"
+#endif
 
 namespace mobula::testing {
 
 /// What has happened so far, as one number: equal for the same program and seed, however often it
 /// is run.
-inline std::uint64_t trace_hash() {
+MOBULA_DECL std::uint64_t trace_hash();
+/// Events so far.
+MOBULA_DECL std::uint64_t event_count();
+
+/// A message that a machine of the engine receives. Processes are named by their numbers, as in a
+/// trace: 1 is the node, 2 the program, the others are workers.
+struct seen_message {
+  duration at;
+  std::uint64_t from = 0;
+  std::uint64_t to = 0;
+  const engine::message& what;
+
+  /// `push_task`, `task_done` and so on: docs/ENGINE.md has them all.
+  [[nodiscard]] std::string name() const;
+};
+
+/// Calls it for every message from now on, beside those that were asked for before. It runs between
+/// two events, on the simulation's thread: it may look at the program's memory and call no function
+/// of Mobula's; an exception fails the run.
+MOBULA_DECL void on_message(std::function<void(const seen_message&)> look);
+
+/// Asks after every event from now on whether it still holds, and fails the run with an
+/// `invariant_error` that names it where it does not. Like a callback of `on_message` it may look
+/// at memory only: statics are shared by all simulated processes, so a test's own ledger does.
+///
+///   testing::always("no money is made", [] { return paid_out <= paid_in; });
+MOBULA_DECL void always(std::string name, std::function<bool()> holds);
+
+/// Writes from now on, a line each, what happens and which messages arrive; docs/SIMULATION.md says
+/// how to read it. Throws `std::runtime_error` where the file can't be made.
+MOBULA_DECL void write_trace(const std::string& path);
+
+/// Real time after which the watchdog names a body that blocks the simulation. Above zero.
+MOBULA_DECL void set_watchdog(duration patience);
+
+#if MOBULA_DEFINES
+MOBULA_DECL std::uint64_t trace_hash() {
   simulation::simulation_host& host = detail_of_kit::require("trace_hash");
   const simulation::turn mine(host);
   return host.sim().events().history().hash();
 }
-/// Events so far.
-inline std::uint64_t event_count() {
+
+MOBULA_DECL std::uint64_t event_count() {
   simulation::simulation_host& host = detail_of_kit::require("event_count");
   const simulation::turn mine(host);
   return host.sim().events().history().count();
@@ -71,22 +113,9 @@ inline std::string message_name(const engine::message& one) {
 
 }  // namespace detail_of_kit
 
-/// A message that a machine of the engine receives. Processes are named by their numbers, as in a
-/// trace: 1 is the node, 2 the program, the others are workers.
-struct seen_message {
-  duration at;
-  std::uint64_t from = 0;
-  std::uint64_t to = 0;
-  const engine::message& what;
+MOBULA_DECL std::string seen_message::name() const { return detail_of_kit::message_name(what); }
 
-  /// `push_task`, `task_done` and so on: docs/ENGINE.md has them all.
-  [[nodiscard]] std::string name() const { return detail_of_kit::message_name(what); }
-};
-
-/// Calls it for every message from now on, beside those that were asked for before. It runs between
-/// two events, on the simulation's thread: it may look at the program's memory and call no function
-/// of Mobula's; an exception fails the run.
-inline void on_message(std::function<void(const seen_message&)> look) {
+MOBULA_DECL void on_message(std::function<void(const seen_message&)> look) {
   simulation::simulation_host& host = detail_of_kit::require("on_message");
   const simulation::turn mine(host);
   detail_of_kit::run_state& state = detail_of_kit::state_of(host);
@@ -102,20 +131,13 @@ inline void on_message(std::function<void(const seen_message&)> look) {
   };
 }
 
-/// Asks after every event from now on whether it still holds, and fails the run with an
-/// `invariant_error` that names it where it does not. Like a callback of `on_message` it may look
-/// at memory only: statics are shared by all simulated processes, so a test's own ledger does.
-///
-///   testing::always("no money is made", [] { return paid_out <= paid_in; });
-inline void always(std::string name, std::function<bool()> holds) {
+MOBULA_DECL void always(std::string name, std::function<bool()> holds) {
   simulation::simulation_host& host = detail_of_kit::require("always");
   const simulation::turn mine(host);
   detail_of_kit::state_of(host).invariants.push_back({std::move(name), std::move(holds)});
 }
 
-/// Writes from now on, a line each, what happens and which messages arrive; docs/SIMULATION.md says
-/// how to read it. Throws `std::runtime_error` where the file can't be made.
-inline void write_trace(const std::string& path) {
+MOBULA_DECL void write_trace(const std::string& path) {
   simulation::simulation_host& host = detail_of_kit::require("write_trace");
   const simulation::turn mine(host);
   detail_of_kit::run_state& state = detail_of_kit::state_of(host);
@@ -139,11 +161,11 @@ inline void write_trace(const std::string& path) {
   });
 }
 
-/// Real time after which the watchdog names a body that blocks the simulation. Above zero.
-inline void set_watchdog(duration patience) {
+MOBULA_DECL void set_watchdog(duration patience) {
   simulation::simulation_host& host = detail_of_kit::require("set_watchdog");
   mobula::detail::check_above_zero(patience, "set_watchdog", "patience");
   host.sim().watch().set_patience(patience);
 }
+#endif
 
 }  // namespace mobula::testing

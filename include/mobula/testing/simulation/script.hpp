@@ -1,6 +1,7 @@
 #pragma once
 
-/// What happens at which virtual time: scripts in C++, beside those of `fault_plan::script`.
+/// What happens at which virtual time: scripts in C++, beside those of `fault_plan::script`, and
+/// bodies that take some.
 
 #include <exception>
 #include <functional>
@@ -9,8 +10,12 @@
 #include <utility>
 
 #include "mobula/core/duration.hpp"
+#include "mobula/core/separate.hpp"
 #include "mobula/core/validate.hpp"
-#include "mobula/testing/simulation/kit.hpp"
+
+#if MOBULA_DEFINES
+#include "mobula/testing/simulation/state.hpp"
+#endif
 
 namespace mobula::testing {
 
@@ -21,7 +26,15 @@ namespace mobula::testing {
 ///   testing::at(2s, [shop] { testing::kill_worker_of(shop); });
 ///
 /// Throws `std::invalid_argument` for a time that is over or never comes.
-inline void at(duration when, std::function<void()> what) {
+MOBULA_DECL void at(duration when, std::function<void()> what);
+
+/// The calling body, or the program, computes for that long in virtual time: it keeps its CPUs and
+/// does not hear that it is asked to stop. Real work takes no virtual time, so tests say by this
+/// what it would take.
+MOBULA_DECL void compute_for(duration how_long);
+
+#if MOBULA_DEFINES
+MOBULA_DECL void at(duration when, std::function<void()> what) {
   simulation::simulation_host& host = detail_of_kit::require("at");
   const simulation::turn mine(host);
   simulation::world& sim = host.sim();
@@ -46,5 +59,10 @@ inline void at(duration when, std::function<void()> what) {
                     });
                   });
 }
+MOBULA_DECL void compute_for(duration how_long) {
+  simulation::simulation_host& host = detail_of_kit::require("compute_for");
+  host.pass_until(mobula::detail::deadline_after(host.now(), how_long), true);
+}
+#endif
 
 }  // namespace mobula::testing

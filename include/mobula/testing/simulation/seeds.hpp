@@ -16,6 +16,7 @@
 #include "mobula/core/config.hpp"
 #include "mobula/core/current_exception.hpp"
 #include "mobula/core/options.hpp"
+#include "mobula/core/separate.hpp"
 #include "mobula/testing/simulation/look.hpp"
 #include "mobula/testing/simulation/simulate.hpp"
 
@@ -44,6 +45,36 @@ struct seed_range {
   std::string trace_file{};
 };
 
+namespace detail_of_kit {
+MOBULA_DECL void run_seeds(const seed_range& range, runtime_options options,
+                           const std::function<void()>& program);
+}  // namespace detail_of_kit
+
+/// Runs the program as `simulate` does from each of the seeds, one after the other. Where one fails
+/// it says so on standard error, with the one line for a shell that replays it, and throws
+/// `seed_error`, or whatever was thrown that is no `std::exception`: a failed REQUIRE of Catch2
+/// ends its test as ever. A CHECK throws nothing, so nobody would know its seed: use REQUIRE.
+///
+/// With MOBULA_SIMULATION_SEED in the environment, or its flag, only that seed is run: to replay
+/// it.
+///
+///   testing::for_each_seed({.first = 1, .count = 1000}, [] { ... });
+template <class Program>
+void for_each_seed(const seed_range& range, const runtime_options& options, Program&& program) {
+  detail_of_kit::run_seeds(range, options, std::forward<Program>(program));
+}
+template <class Program>
+void for_each_seed(const seed_range& range, const simulation_options& options, Program&& program) {
+  runtime_options all;
+  all.simulation = options;
+  detail_of_kit::run_seeds(range, std::move(all), std::forward<Program>(program));
+}
+template <class Program>
+void for_each_seed(const seed_range& range, Program&& program) {
+  detail_of_kit::run_seeds(range, {}, std::forward<Program>(program));
+}
+
+#if MOBULA_DEFINES
 namespace detail_of_kit {
 
 /// In single quotes where a shell would take it apart.
@@ -88,8 +119,8 @@ inline bool seed_is_given() {
          mobula::detail::remembered_flags::instance().all().contains("simulation-seed");
 }
 
-inline void run_seeds(const seed_range& range, runtime_options options,
-                      const std::function<void()>& program) {
+MOBULA_DECL void run_seeds(const seed_range& range, runtime_options options,
+                           const std::function<void()>& program) {
   const bool one = seed_is_given();
   if (one) options.simulation.seed = resolve(options).simulation.seed;
   for (std::uint64_t i = 0; i < (one ? 1 : range.count); ++i) {
@@ -129,29 +160,6 @@ inline void run_seeds(const seed_range& range, runtime_options options,
 }
 
 }  // namespace detail_of_kit
-
-/// Runs the program as `simulate` does from each of the seeds, one after the other. Where one fails
-/// it says so on standard error, with the one line for a shell that replays it, and throws
-/// `seed_error`, or whatever was thrown that is no `std::exception`: a failed REQUIRE of Catch2
-/// ends its test as ever. A CHECK throws nothing, so nobody would know its seed: use REQUIRE.
-///
-/// With MOBULA_SIMULATION_SEED in the environment, or its flag, only that seed is run: to replay
-/// it.
-///
-///   testing::for_each_seed({.first = 1, .count = 1000}, [] { ... });
-template <class Program>
-void for_each_seed(const seed_range& range, const runtime_options& options, Program&& program) {
-  detail_of_kit::run_seeds(range, options, std::forward<Program>(program));
-}
-template <class Program>
-void for_each_seed(const seed_range& range, const simulation_options& options, Program&& program) {
-  runtime_options all;
-  all.simulation = options;
-  detail_of_kit::run_seeds(range, std::move(all), std::forward<Program>(program));
-}
-template <class Program>
-void for_each_seed(const seed_range& range, Program&& program) {
-  detail_of_kit::run_seeds(range, {}, std::forward<Program>(program));
-}
+#endif
 
 }  // namespace mobula::testing

@@ -14,14 +14,15 @@
 #include <utility>
 #include <vector>
 
-#include "mobula/backends/simulation/host.hpp"
-#include "mobula/backends/simulation/host_end.hpp"
 #include "mobula/core/config.hpp"
 #include "mobula/core/errors.hpp"
 #include "mobula/core/options.hpp"
 #include "mobula/core/separate.hpp"
-#include "mobula/testing/simulation/kit.hpp"
 #include "mobula/testing/simulation/look.hpp"
+
+#if MOBULA_DEFINES
+#include "mobula/testing/simulation/state.hpp"
+#endif
 
 namespace mobula::testing {
 
@@ -45,6 +46,59 @@ struct simulated_run {
   friend bool operator==(const simulated_run&, const simulated_run&) = default;
 };
 
+namespace detail_of_kit {
+
+/// One run.
+MOBULA_DECL simulated_run run_program(runtime_options options,
+                                      const std::function<void()>& program);
+MOBULA_DECL simulated_run run_twice(const runtime_options& options,
+                                    const std::function<void()>& program);
+
+}  // namespace detail_of_kit
+
+/// Runs the program inside a simulation of its own: as a fiber, so that its waits cost what an
+/// event costs and no thread is switched. It needs no `runtime` and must not make one. Throws
+///  - what the program, a script (`at`) or a callback throws, a failed REQUIRE of Catch2 included;
+///  - `dead_lock_error` where nothing is left to happen before it ends, with the names of what
+///    waits;
+///  - `timeout_error` at `time_limit`, which is a day of virtual time where the options say none;
+///  - `invariant_error`, see `always`;
+///  - `std::invalid_argument` for bad options and scripts.
+///
+/// Flags and variables count as they do for `runtime`, but for the backend: MOBULA_SIMULATION_SEED
+/// replays one run. The program has no threads of its own: one that waits here for another thread
+/// is taken for a dead-lock, and others make runs differ. It runs on a stack of
+/// `simulation_options::stack_bytes`.
+template <class Program>
+simulated_run simulate(const runtime_options& options, Program&& program) {
+  return detail_of_kit::run_program(options, std::forward<Program>(program));
+}
+template <class Program>
+simulated_run simulate(const simulation_options& options, Program&& program) {
+  runtime_options all;
+  all.simulation = options;
+  return simulate(all, std::forward<Program>(program));
+}
+template <class Program>
+simulated_run simulate(Program&& program) {
+  return simulate(runtime_options{}, std::forward<Program>(program));
+}
+
+/// Runs it twice and throws `std::logic_error` with the first thing that happened otherwise where
+/// the two runs differ: something in the program is not decided by the seed. A run that fails is
+/// compared up to there, and its failure thrown.
+template <class Program>
+simulated_run require_same_run(const runtime_options& options, const Program& program) {
+  return detail_of_kit::run_twice(options, program);
+}
+template <class Program>
+simulated_run require_same_run(const simulation_options& options, const Program& program) {
+  runtime_options all;
+  all.simulation = options;
+  return require_same_run(all, program);
+}
+
+#if MOBULA_DEFINES
 namespace detail_of_kit {
 
 /// As a `runtime`, whatever backend the command line and the environment ask for.
@@ -135,13 +189,9 @@ inline std::string who_waits(simulation::simulation_host& host) {
   return text;
 }
 
-/// One run. `look` is called when the simulation is there and nothing has happened in it.
-MOBULA_DECL simulated_run run_program(runtime_options options, const std::function<void()>& program,
-                                      const std::function<void(run_state&)>& look = {});
-
-#if MOBULA_DEFINES
-MOBULA_DECL simulated_run run_program(runtime_options options, const std::function<void()>& program,
-                                      const std::function<void(run_state&)>& look) {
+/// `look` is called when the simulation is there and nothing has happened in it.
+inline simulated_run run_program(runtime_options options, const std::function<void()>& program,
+                                 const std::function<void(run_state&)>& look) {
   options = resolve(std::move(options));
   options.backend = "simulation";
   // So that a program that never ends is an error, also where faults by the seed never end either.
@@ -205,49 +255,19 @@ MOBULA_DECL simulated_run run_program(runtime_options options, const std::functi
   if (thrown) std::rethrow_exception(thrown);
   return made;
 }
-#endif
-
-}  // namespace detail_of_kit
-
-/// Runs the program inside a simulation of its own: as a fiber, so that its waits cost what an
-/// event costs and no thread is switched. It needs no `runtime` and must not make one. Throws
-///  - what the program, a script (`at`) or a callback throws, a failed REQUIRE of Catch2 included;
-///  - `dead_lock_error` where nothing is left to happen before it ends, with the names of what
-///    waits;
-///  - `timeout_error` at `time_limit`, which is a day of virtual time where the options say none;
-///  - `invariant_error`, see `always`;
-///  - `std::invalid_argument` for bad options and scripts.
-///
-/// Flags and variables count as they do for `runtime`, but for the backend: MOBULA_SIMULATION_SEED
-/// replays one run. The program has no threads of its own: one that waits here for another thread
-/// is taken for a dead-lock, and others make runs differ. It runs on a stack of
-/// `simulation_options::stack_bytes`.
-template <class Program>
-simulated_run simulate(const runtime_options& options, Program&& program) {
-  return detail_of_kit::run_program(options, std::forward<Program>(program));
-}
-template <class Program>
-simulated_run simulate(const simulation_options& options, Program&& program) {
-  runtime_options all;
-  all.simulation = options;
-  return simulate(all, std::forward<Program>(program));
-}
-template <class Program>
-simulated_run simulate(Program&& program) {
-  return simulate(runtime_options{}, std::forward<Program>(program));
+MOBULA_DECL simulated_run run_program(runtime_options options,
+                                      const std::function<void()>& program) {
+  return run_program(std::move(options), program, {});
 }
 
-/// Runs it twice and throws `std::logic_error` with the first thing that happened otherwise where
-/// the two runs differ: something in the program is not decided by the seed. A run that fails is
-/// compared up to there, and its failure thrown.
-template <class Program>
-simulated_run require_same_run(const runtime_options& options, const Program& program) {
+MOBULA_DECL simulated_run run_twice(const runtime_options& options,
+                                    const std::function<void()>& program) {
   std::vector<simulation::trace_record> runs[2];
   std::exception_ptr thrown;
   simulated_run made;
   for (auto& run : runs) {
     try {
-      made = detail_of_kit::run_program(options, program, [&run](detail_of_kit::run_state& state) {
+      made = run_program(options, program, [&run](run_state& state) {
         state.on_record.push_back(
             [&run](const simulation::trace_record& one) { run.push_back(one); });
       });
@@ -260,7 +280,7 @@ simulated_run require_same_run(const runtime_options& options, const Program& pr
   if (at < runs[0].size() || at < runs[1].size()) {
     const auto line = [&](const std::vector<simulation::trace_record>& run) {
       return at < run.size()
-                 ? simulation::to_string(run[at], detail_of_kit::kind_name(run[at].kind))
+                 ? simulation::to_string(run[at], kind_name(run[at].kind))
                  : std::string("its end");
     };
     throw std::logic_error("two runs of one seed differ: event " + std::to_string(at + 1) +
@@ -272,11 +292,8 @@ simulated_run require_same_run(const runtime_options& options, const Program& pr
   if (thrown) std::rethrow_exception(thrown);
   return made;
 }
-template <class Program>
-simulated_run require_same_run(const simulation_options& options, const Program& program) {
-  runtime_options all;
-  all.simulation = options;
-  return require_same_run(all, program);
-}
+
+}  // namespace detail_of_kit
+#endif
 
 }  // namespace mobula::testing

@@ -2,7 +2,6 @@
 
 /// What the parts of the kit share: the simulation that lives, and what is known of its run.
 
-#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <exception>
@@ -17,19 +16,9 @@
 #include "mobula/backends/simulation/host_end.hpp"
 #include "mobula/core/current_exception.hpp"
 #include "mobula/core/duration.hpp"
-#include "mobula/core/errors.hpp"
+#include "mobula/testing/simulation/invariant_error.hpp"
 
-namespace mobula::testing {
-
-/// What an `always` says is not so any more.
-class invariant_error : public error {
- public:
-  using error::error;
-  [[noreturn]] void raise() const override { throw *this; }
-  std::exception_ptr to_exception_ptr() const override { return std::make_exception_ptr(*this); }
-};
-
-namespace detail_of_kit {
+namespace mobula::testing::detail_of_kit {
 
 inline simulation::simulation_host& require(const char* call) {
   simulation::simulation_host* const host =
@@ -135,14 +124,4 @@ inline bool do_now(simulation::simulation_host& host, std::function<bool()> what
   return given->result;
 }
 
-}  // namespace detail_of_kit
-
-/// The calling body, or the program, computes for that long in virtual time: it keeps its CPUs and
-/// does not hear that it is asked to stop. Real work takes no virtual time, so tests say by this
-/// what it would take.
-inline void compute_for(duration how_long) {
-  simulation::simulation_host& host = detail_of_kit::require("compute_for");
-  host.pass_until(mobula::detail::deadline_after(host.now(), how_long), true);
-}
-
-}  // namespace mobula::testing
+}  // namespace mobula::testing::detail_of_kit
