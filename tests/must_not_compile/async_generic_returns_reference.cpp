@@ -1,5 +1,5 @@
 // expect: the function returns a reference or a pointer, which can't be sent
-// errors: 3
+// errors: 1
 
 #include <mobula/mobula.hpp>
 

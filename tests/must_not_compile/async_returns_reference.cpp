@@ -1,9 +1,12 @@
 // expect: the function returns a reference or a pointer, which can't be sent
-// errors: 3
+// errors: 1
 
 #include <mobula/mobula.hpp>
 
 int number = 1;
 int& same() { return number; }
 
-int main() { static_cast<void>(mobula::async<same>()); }
+int main() {
+  const mobula::future<int> one = mobula::async<same>();
+  return mobula::get(one);
+}

@@ -1,9 +1,13 @@
 // expect: a future<void> has no value to pass as an argument: use .after for order
-// errors: 3
+// errors: 1
 
 #include <mobula/mobula.hpp>
 
-void nothing() {}
-int same(int n) { return n; }
+void prepare() {}
+int measure(int n) { return n; }
 
-int main() { static_cast<void>(mobula::async<same>(mobula::async<nothing>())); }
+int main() {
+  const mobula::future<void> prepared = mobula::async<prepare>();
+  const mobula::future<int> result = mobula::async<measure>(prepared);
+  return mobula::get(result);
+}

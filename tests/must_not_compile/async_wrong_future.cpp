@@ -1,5 +1,5 @@
 // expect: an argument has a type that the function's parameter can't be made of
-// errors: 3
+// errors: 1
 
 #include <string>
 

@@ -1,5 +1,5 @@
 // expect: a parameter of the function is a pointer, which can't be sent
-// errors: 3
+// errors: 1
 
 #include <mobula/mobula.hpp>
 

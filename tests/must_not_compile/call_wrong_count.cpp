@@ -1,5 +1,5 @@
 // expect: the number of arguments is not the function's
-// errors: 3
+// errors: 1
 
 #include <mobula/mobula.hpp>
 

@@ -141,10 +141,7 @@ constexpr auto stored_type() noexcept {
   } else if constexpr (future_traits<Given>::single) {
     using value = typename future_traits<Given>::value;
     if constexpr (std::is_void_v<value>) {
-      static_assert(
-          !std::is_void_v<value>,
-          "mobula: a future<void> has no value to pass as an argument: use .after for order");
-      return std::type_identity<void>{};
+      return std::type_identity<void>{};  // there is no value
     } else if constexpr (fits<value, Parameter>) {
       return std::type_identity<resolved<value>>{};
     } else if constexpr (fits<Given, Parameter>) {

@@ -14,6 +14,7 @@
 
 #include "mobula/backend/backend.hpp"
 #include "mobula/backend/dependencies.hpp"
+#include "mobula/core/holds.hpp"
 #include "mobula/core/options.hpp"
 #include "mobula/core/validate.hpp"
 #include "mobula/detail/arguments.hpp"
@@ -24,6 +25,55 @@ namespace mobula::detail {
 
 template <class T>
 inline constexpr bool is_pointer_parameter = std::is_pointer_v<std::remove_cvref_t<T>>;
+
+/// Whether the function can be a task, or a call of that actor, with whatever arguments. Where it
+/// can't, no arguments are right for it: this only finds the words.
+template <class Policy>
+struct function_fits {
+  static constexpr bool is_no_member = true;
+  static constexpr bool is_no_data = true;
+  static constexpr bool is_of_class = true;
+};
+template <auto Member>
+requires std::is_member_pointer_v<decltype(Member)>
+struct function_fits<call_function<Member>> : function_fits<void> {
+  static constexpr bool is_no_member = false;
+};
+template <class Actor, auto Member>
+requires std::is_member_object_pointer_v<decltype(Member)>
+struct function_fits<call_member<Actor, Member>> : function_fits<void> {
+  static constexpr bool is_no_data = false;
+};
+template <class Actor, class Class, class Type, Type Class::*Member>
+requires std::is_member_function_pointer_v<Type Class::*>
+struct function_fits<call_member<Actor, Member>> : function_fits<void> {
+  static constexpr bool is_of_class = std::is_base_of_v<Class, Actor>;
+};
+
+template <class Argument>
+inline constexpr bool is_void_future =
+    std::is_same_v<std::remove_cvref_t<Argument>, future<void>>;
+
+/// Whether what `stored_t` says can be made of an argument: not where it would have to be copied
+/// and can't be.
+template <class Stored, class Argument>
+inline constexpr bool is_storable =
+    object_count<Stored> != 0 || is_gathered<Stored> || is_span<std::remove_cvref_t<Argument>> ||
+    std::is_constructible_v<Stored, Argument>;
+template <class Argument>
+inline constexpr bool is_storable<void, Argument> = true;
+
+/// Whether an argument would be all right if it were moved.
+template <class Parameter, class Argument>
+inline constexpr bool is_unmoved = [] {
+  using stored = stored_t<Parameter, Argument>;
+  if constexpr (!std::is_void_v<stored>) {
+    return !is_storable<stored, Argument>;
+  } else {
+    return std::is_lvalue_reference_v<Argument> &&
+           !std::is_void_v<stored_t<Parameter, std::remove_cvref_t<Argument>>>;
+  }
+}();
 
 /// Everything that is known of a call before the program runs. Each check is one sentence; after
 /// the first that fails nothing more is instantiated.
@@ -37,8 +87,16 @@ requires(sizeof...(Parameters) ==
          sizeof...(Arguments)) struct call_shape<Policy, type_list<Parameters...>, Arguments...> {
   static constexpr bool right_count = true;
   static constexpr bool no_pointers = !(is_pointer_parameter<Parameters> || ...);
+  static constexpr bool have_values = (!is_void_future<Arguments> && ...);
+  static constexpr bool moved = [] {
+    if constexpr (no_pointers && have_values) {
+      return !(is_unmoved<Parameters, Arguments> || ...);
+    } else {
+      return false;
+    }
+  }();
   static constexpr bool arguments_fit = [] {
-    if constexpr (no_pointers) {
+    if constexpr (moved) {
       return !(std::is_void_v<stored_t<Parameters, Arguments>> || ...);
     } else {
       return false;
@@ -75,7 +133,7 @@ template <class Policy, std::size_t Choice, class... Arguments>
 struct chosen_parameters {
   static constexpr std::size_t choosable = 5;
   static constexpr std::size_t futures =
-      std::min(choosable, (std::size_t{holds_futures<Arguments>} + ... + 0));
+      std::min(choosable, (std::size_t{holds_futures<Arguments>} + ... + std::size_t{0}));
 
   static constexpr bool whole(std::size_t index) {
     constexpr bool is_future[] = {holds_futures<Arguments>..., false};
@@ -116,29 +174,65 @@ template <class Policy, class... Arguments>
 using shape_of =
     call_shape<Policy, typename parameters_for<Policy, Arguments...>::type, Arguments...>;
 
-template <class Policy, class... Arguments>
-constexpr void check_call() {
-  using shape = shape_of<Policy, Arguments...>;
-  static_assert(shape::right_count, "mobula: the number of arguments is not the function's");
-  if constexpr (shape::right_count) {
-    static_assert(shape::no_pointers,
+// What explains has deduced results: so it is instantiated where it is called, and its sentence
+// comes before whatever else a compiler may say about the call.
+
+template <class Policy, class Shape>
+constexpr auto explain_result() {
+  constexpr bool constructs = Policy::kind == function_kind::constructor;
+  static_assert(holds<Shape::callable || !constructs>,
+                "mobula: the actor's class can't be made of these arguments (text is passed as "
+                "std::string)");
+  static_assert(holds<Shape::callable || constructs>,
+                "mobula: the function can't be called with these arguments");
+  static_assert(holds<!Shape::callable>,
+                "mobula: the function returns a reference or a pointer, which can't be sent: "
+                "return the value");
+}
+
+template <class Policy, class Shape>
+constexpr auto explain_arguments() {
+  static_assert(holds<Shape::right_count>,
+                "mobula: the number of arguments is not the function's (default arguments are not "
+                "filled in)");
+  if constexpr (Shape::right_count) {
+    static_assert(holds<Shape::no_pointers>,
                   "mobula: a parameter of the function is a pointer, which can't be sent: take the "
                   "value, or std::string for text");
-    if constexpr (shape::no_pointers) {
+    static_assert(holds<Shape::have_values || !Shape::no_pointers>,
+                  "mobula: a future<void> has no value to pass as an argument: use .after for "
+                  "order");
+    if constexpr (Shape::no_pointers && Shape::have_values) {
+      static_assert(holds<Shape::moved>,
+                    "mobula: an argument can't be copied: pass it as std::move(argument)");
       static_assert(
-          shape::arguments_fit,
+          holds<Shape::arguments_fit || !Shape::moved>,
           "mobula: an argument has a type that the function's parameter can't be made of");
-      if constexpr (shape::arguments_fit) {
-        static_assert(shape::callable, "mobula: the function can't be called with these arguments");
-        if constexpr (shape::callable) {
-          static_assert(
-              shape::returns_value,
-              "mobula: the function returns a reference or a pointer, which can't be sent: "
-              "return the value");
-        }
-      }
+      if constexpr (Shape::arguments_fit) explain_result<Policy, Shape>();
     }
   }
+}
+
+template <class Policy, class Shape>
+constexpr auto explain_call() {
+  using fits = function_fits<Policy>;
+  static_assert(holds<fits::is_no_member>,
+                "mobula: a member function is not a task: spawn an actor and "
+                "call<&A::m>(...) it, or write a function that takes the object");
+  static_assert(holds<fits::is_no_data>,
+                "mobula: a data member can't be called: give the actor a member function that "
+                "returns it");
+  static_assert(holds<fits::is_of_class>,
+                "mobula: the function is not a member of the actor's class");
+  if constexpr (fits::is_no_member && fits::is_no_data && fits::is_of_class) {
+    explain_arguments<Policy, Shape>();
+  }
+}
+
+template <class Policy, class... Arguments>
+constexpr auto check_call() {
+  using shape = shape_of<Policy, Arguments...>;
+  if constexpr (!shape::ok) explain_call<Policy, shape>();
 }
 
 /// Of a stored argument: the type that goes through bytes.
@@ -175,11 +269,13 @@ template <class Policy, class... Arguments>
 using record_for_call =
     record_for<Policy, typename parameters_for<Policy, Arguments...>::type, Arguments...>;
 
-/// `void` where the call is wrong, so that one message is all.
+/// Where the call is wrong, what the function would return, if that is known: one message is all.
 template <class Policy, class... Arguments>
 constexpr auto result_type() {
   if constexpr (shape_of<Policy, Arguments...>::ok) {
     return std::type_identity<typename record_for_call<Policy, Arguments...>::record::result>{};
+  } else if constexpr (Policy::known::known) {
+    return std::type_identity<std::decay_t<typename Policy::known::result>>{};
   } else {
     return std::type_identity<void>{};
   }
