@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "mobula/core/holds.hpp"
 #include "mobula/serialization/block_source.hpp"
 #include "mobula/serialization/contiguous.hpp"
 #include "mobula/serialization/serializer.hpp"
@@ -73,7 +74,7 @@ class array {
   }
 
  private:
-  static_assert(std::is_trivially_copyable_v<T>,
+  static_assert(detail::holds<std::is_trivially_copyable_v<T>>,
                 "mobula: the elements of an array are trivially copyable; use std::vector");
 
   std::shared_ptr<const void> owner_;

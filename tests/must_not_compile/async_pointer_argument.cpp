@@ -1,14 +1,15 @@
 // expect: this type holds a pointer and cannot be sent
-// errors: 3
+// errors: 1
 
 #include <mobula/mobula.hpp>
 
-template <class T>
-int use(T) {
-  return 1;
-}
-struct holder {
-  int* where;
+struct node {
+  int value;
+  node* next;
 };
+int length(node first) { return first.next == nullptr ? 1 : 2; }
 
-int main() { static_cast<void>(mobula::async<use<holder>>(holder{})); }
+int main() {
+  const mobula::future<int> nodes = mobula::async<length>(node{1, nullptr});
+  return mobula::get(nodes);
+}

@@ -48,6 +48,7 @@ enum class refusal {
   has_too_many_members,
   has_unknown_members,
   is_closed_class,
+  is_callback,
   is_abstract,
   has_no_default_constructor,
 };
@@ -106,7 +107,7 @@ constexpr choice choose() {
   } else if constexpr (flat<T>) {
     return {scheme::raw};
   } else if constexpr (!std::is_aggregate_v<T> || std::is_union_v<T>) {
-    return {scheme::none, refusal::is_closed_class};
+    return {scheme::none, named<T>("function") ? refusal::is_callback : refusal::is_closed_class};
   } else {
     switch (counted_members<T>.how) {
       case reflection::has_base:
