@@ -14,6 +14,7 @@
 #include "mobula/backend/backend.hpp"
 #include "mobula/context.hpp"
 #include "mobula/core/demangle.hpp"
+#include "mobula/core/holds.hpp"
 #include "mobula/core/options.hpp"
 #include "mobula/core/validate.hpp"
 #include "mobula/detail/received.hpp"
@@ -107,6 +108,21 @@ class actor {
         state_, "post", true, [](detail::task&) {}, std::forward<Arguments>(arguments)...));
   }
 
+  /// Say where the member goes.
+  template <class Member, class... Arguments>
+  requires std::is_member_function_pointer_v<Member>
+  auto call(Member, Arguments&&...) const {
+    static_assert(detail::holds<!std::is_member_function_pointer_v<Member>>,
+                  "mobula: the member is a template argument: handle.call<&A::m>(arguments...)");
+    return future<std::decay_t<typename detail::signature<Member>::result>>{};
+  }
+  template <class Member, class... Arguments>
+  requires std::is_member_function_pointer_v<Member>
+  void post(Member, Arguments&&...) const {
+    static_assert(detail::holds<!std::is_member_function_pointer_v<Member>>,
+                  "mobula: the member is a template argument: handle.post<&A::m>(arguments...)");
+  }
+
   /// Runs what is queued, then the destructor; the future is ready when that has happened. Later
   /// calls fail with `actor_died_error`.
   future<void> stop() const {
@@ -135,7 +151,7 @@ namespace detail {
 template <class A, class... Arguments>
 actor<A> spawn_with(const actor_options& options, Arguments&&... arguments) {
   using policy = call_constructor<A>;
-  static_assert(std::is_class_v<A> && !std::is_abstract_v<A>,
+  static_assert(holds<std::is_class_v<A> && !std::is_abstract_v<A>>,
                 "mobula: an actor is an object of a class that can be made");
   if constexpr (!std::is_class_v<A> || std::is_abstract_v<A>) {
     return actor<A>{};

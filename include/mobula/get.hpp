@@ -16,6 +16,7 @@
 
 #include "mobula/backend/frame.hpp"
 #include "mobula/core/duration.hpp"
+#include "mobula/core/holds.hpp"
 #include "mobula/detail/fetch.hpp"
 #include "mobula/detail/gate.hpp"
 #include "mobula/detail/value_record.hpp"
@@ -96,7 +97,7 @@ inline void await_values(std::span<record* const> all, mobula::duration timeout)
 
 template <class T>
 T copy_value(const record& of) {
-  static_assert(std::is_copy_constructible_v<T>,
+  static_assert(holds<std::is_copy_constructible_v<T>>,
                 "mobula: this value can't be copied: get each future by itself, moved: "
                 "get(std::move(future))");
   return value_of<T>(of);
@@ -264,6 +265,16 @@ auto get(FuturesAndTimeout&&... arguments) {
   constexpr std::size_t count = sizeof...(arguments) - 1;
   return detail::get_tuple(all, std::make_index_sequence<count>{},
                            mobula::duration{std::get<count>(all)});
+}
+
+/// Says what a timeout is.
+template <class Futures, class Number>
+requires(std::is_arithmetic_v<Number>&& requires(const Futures& futures) {
+  mobula::get(futures);
+}) decltype(auto) get(const Futures& futures, Number) {
+  static_assert(detail::holds<!std::is_arithmetic_v<Number>>,
+                "mobula: a timeout is a duration, not a number: get(future, 5s)");
+  return mobula::get(futures);
 }
 
 }  // namespace mobula

@@ -1,5 +1,5 @@
 // expect: an actor is an object of a class that can be made
-// errors: 3
+// errors: 1
 
 #include <mobula/mobula.hpp>
 

@@ -1,5 +1,5 @@
 // expect: a task can't have captures.*pass it as an argument
-// errors: 3
+// errors: 1
 
 #include <mobula/mobula.hpp>
 

@@ -1,5 +1,5 @@
 // expect: a pointer can't be sent: put what it points to
-// errors: 3
+// errors: 1
 
 #include <mobula/mobula.hpp>
 

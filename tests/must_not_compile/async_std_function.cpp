@@ -1,5 +1,5 @@
 // expect: a task can't have captures
-// errors: 3
+// errors: 1
 
 #include <functional>
 

@@ -1,6 +1,6 @@
 // expect: std::thread
 // expect: this type is not an aggregate
-// errors: 3
+// errors: 1
 
 #include <thread>
 

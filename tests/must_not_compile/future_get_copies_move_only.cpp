@@ -1,5 +1,5 @@
 // expect: this value can't be copied: get each future by itself, moved
-// errors: 3
+// errors: 2
 
 #include <memory>
 #include <vector>

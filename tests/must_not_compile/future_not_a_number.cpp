@@ -1,5 +1,5 @@
 // expect: no match|invalid operands|cannot convert
-// errors: 3
+// errors: 1
 
 #include <mobula/mobula.hpp>
 

@@ -1,0 +1,13 @@
+// expect: async takes the function first, and as a template argument: async<function>\(arguments...\)
+// errors: 1
+
+#include <future>
+
+#include <mobula/mobula.hpp>
+
+int add(int a, int b) { return a + b; }
+
+int main() {
+  const auto sum = mobula::async(std::launch::async, add, 1, 2);
+  static_cast<void>(sum);
+}
