@@ -35,4 +35,36 @@ expect 0 '' bash "$tool" --must-compile "$source" "$compiler" -std=c++20
 printf '%s\n' '// A program.' 'int main() { return b; }' >"$source"
 expect 1 'was refused' bash "$tool" --must-compile "$source" "$compiler" -std=c++20
 
+# What the page says must be the first error.
+page=$scratch/page.md
+with_page() { expect "$1" "$2" bash "$tool" --page "$page" "$source" "$compiler" -std=c++20; }
+# write_page <the message after the compilers' own words> [source]
+write_page() {
+  local version name=${2:-source} gnu=0 clang=0
+  version=$("$compiler" -dumpversion)
+  case $("$compiler" --version) in *clang*) clang=${version%%.*} ;; *) gnu=${version%%.*} ;; esac
+  printf '%s\n' "As g++ $gnu and clang $clang print it." '## 1. One' '```text' "g++: static assertion failed: $1" \
+    "clang: static_assert failed \"$1\"" '```' "[source](../tests/must_not_compile/$name.cpp)" >"$page"
+}
+assertion='template <bool B> void f() { static_assert(B, "mobula: the sentence"); }'
+printf '%s\n' '// expect: the sentence' "$assertion" 'int main() { f<false>(); }' >"$source"
+write_page 'mobula: the sentence'
+with_page 0 'refused, as it must be'
+write_page 'mobula: another sentence'
+with_page 1 'the first error is not the sentence'
+write_page 'mobula: another sentence' another_source
+with_page 0 'refused, as it must be'
+printf '%s\n' '// expect: the sentence' "$assertion" 'int a = b;' 'int main() { f<false>(); }' >"$source"
+write_page 'mobula: the sentence'
+with_page 1 'the first error is not the sentence'
+printf '%s\n' '// expect: the words' 'template <bool B> void f() { static_assert(B, "the words"); }' \
+  'int main() { f<false>(); }' >"$source"
+write_page 'other words'
+with_page 1 'the first error is not the message'
+sed -i '1s/[0-9][0-9]*/1/g' "$page"  # of another version, only what Mobula says is compared
+with_page 0 'refused, as it must be'
+printf '%s\n' 'As g++ 1 and clang 1 print it.' \
+  '| a mistake | `mobula: the sentence` | [source](../tests/must_not_compile/source.cpp) |' >"$page"
+with_page 1 'the first error is not the sentence'
+
 finish
