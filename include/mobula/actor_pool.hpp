@@ -22,6 +22,7 @@
 #include "mobula/core/duration.hpp"
 #include "mobula/core/options.hpp"
 #include "mobula/detail/arguments.hpp"
+#include "mobula/detail/one_pass.hpp"
 #include "mobula/detail/waiting_line.hpp"
 #include "mobula/future.hpp"
 #include "mobula/get.hpp"
@@ -260,31 +261,7 @@ class pool_results {
   pool_results(const pool_results&) = delete;
   pool_results& operator=(const pool_results&) = delete;
 
-  class iterator {
-   public:
-    using iterator_concept = std::input_iterator_tag;
-    using iterator_category = std::input_iterator_tag;
-    using value_type = future<R>;
-    using difference_type = std::ptrdiff_t;
-    using reference = const future<R>&;
-    using pointer = const future<R>*;
-
-    iterator() = default;
-    reference operator*() const { return range_->current_; }
-    pointer operator->() const { return &**this; }
-    iterator& operator++() {
-      range_->next();
-      return *this;
-    }
-    void operator++(int) { range_->next(); }
-    friend bool operator==(const iterator& at, std::default_sentinel_t) { return at.at_end(); }
-
-   private:
-    friend pool_results;
-    explicit iterator(pool_results* range) : range_(range) {}
-    bool at_end() const { return !range_->current_.valid(); }
-    pool_results* range_ = nullptr;
-  };
+  using iterator = detail::one_pass_iterator<pool_results, future<R>>;
 
   /// Waits for the first. Call it once.
   iterator begin() {
@@ -294,6 +271,9 @@ class pool_results {
   std::default_sentinel_t end() const noexcept { return {}; }
 
  private:
+  friend iterator;
+  const future<R>& item() const noexcept { return current_; }
+  bool at_end() const noexcept { return !current_.valid(); }
   void next() {
     current_ = {};
     if (items_.empty()) return;

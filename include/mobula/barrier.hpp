@@ -168,10 +168,7 @@ class barrier {
   explicit barrier(actor<state> received) noexcept : state_(std::move(received)) {}
 
   const actor<state>& require(const char* call) const {
-    if (!state_.valid()) {
-      throw std::logic_error(std::string{call} + ": the barrier was moved away");
-    }
-    return state_;
+    return detail::require_state(state_, call, "barrier");
   }
   static arrival_token token_of(const char* call, std::ptrdiff_t count,
                                 const detail::barrier_arrival& answer) {

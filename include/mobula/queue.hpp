@@ -270,8 +270,7 @@ class queue {
       : state_(std::move(received)), capacity_(capacity) {}
 
   const actor<state>& require(const char* call) const {
-    if (!state_.valid()) throw std::logic_error(std::string{call} + ": the queue was moved away");
-    return state_;
+    return detail::require_state(state_, call, "queue");
   }
   static some one(T item) {
     auto items = std::make_shared<std::vector<T>>();

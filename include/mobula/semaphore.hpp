@@ -150,10 +150,7 @@ class semaphore {
   explicit semaphore(actor<state> received) noexcept : state_(std::move(received)) {}
 
   const actor<state>& require(const char* call) const {
-    if (!state_.valid()) {
-      throw std::logic_error(std::string{call} + ": the semaphore was moved away");
-    }
-    return state_;
+    return detail::require_state(state_, call, "semaphore");
   }
 
   bool take(const char* call, mobula::duration timeout) const {

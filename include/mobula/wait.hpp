@@ -16,6 +16,7 @@
 #include "mobula/backend/frame.hpp"
 #include "mobula/core/options.hpp"
 #include "mobula/detail/gate.hpp"
+#include "mobula/detail/one_pass.hpp"
 #include "mobula/future.hpp"
 
 namespace mobula {
@@ -105,33 +106,7 @@ class completion_range {
     if (signal_) signal_->end_producing();  // a wait that was interrupted left it
   }
 
-  class iterator {
-   public:
-    using iterator_concept = std::input_iterator_tag;
-    using iterator_category = std::input_iterator_tag;
-    using value_type = future<T>;
-    using difference_type = std::ptrdiff_t;
-    using reference = const future<T>&;
-    using pointer = const future<T>*;
-
-    iterator() = default;
-    reference operator*() const { return range_->futures_[range_->current_->index]; }
-    pointer operator->() const { return &**this; }
-    iterator& operator++() {
-      range_->next();
-      return *this;
-    }
-    void operator++(int) { range_->next(); }
-    friend bool operator==(const iterator& at, std::default_sentinel_t) {
-      return at.at_end();
-    }
-
-   private:
-    friend completion_range;
-    explicit iterator(completion_range* range) : range_(range) {}
-    bool at_end() const { return range_->current_ == nullptr; }
-    completion_range* range_ = nullptr;
-  };
+  using iterator = detail::one_pass_iterator<completion_range, future<T>>;
 
   /// Blocks until the first is ready. Call it once.
   iterator begin() {
@@ -141,6 +116,10 @@ class completion_range {
   std::default_sentinel_t end() const noexcept { return {}; }
 
  private:
+  friend iterator;
+  const future<T>& item() const { return futures_[current_->index]; }
+  bool at_end() const noexcept { return current_ == nullptr; }
+
   struct link {
     detail::waiter node;
     completion_range* owner = nullptr;

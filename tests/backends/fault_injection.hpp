@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include "mobula/core/fault_point.hpp"
+#include "mobula/core/sealed_memory.hpp"
 
 namespace chaos {
 
@@ -57,9 +58,10 @@ inline std::atomic<bool> has_worked{false};
 template <class T>
 T& share_memory(const char* variable) {
   const char* const there = std::getenv(variable);
-  const int file = there != nullptr ? ::open(there, O_RDWR | O_CLOEXEC)
-                                    : ::memfd_create("chaos", MFD_CLOEXEC);
-  if (file < 0 || ::ftruncate(file, sizeof(T)) != 0) throw std::bad_alloc();
+  const int file = there != nullptr
+                       ? ::open(there, O_RDWR | O_CLOEXEC)
+                       : mobula::detail::make_sealed_memory("chaos", sizeof(T), "what is shared");
+  if (file < 0) throw std::bad_alloc();
   void* const memory =
       ::mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
   if (memory == MAP_FAILED) throw std::bad_alloc();

@@ -186,6 +186,12 @@ auto call_in_any_case(const actor<A>& to, Arguments&&... arguments) {
   return got;
 }
 
+/// The actor behind a handle of `what`, which may have been moved away.
+template <class State>
+const actor<State>& require_state(const actor<State>& handle, const char* call, const char* what) {
+  if (handle.valid()) return handle;
+  throw std::logic_error(std::string{call} + ": the " + what + " was moved away");
+}
 /// Of an actor that is somebody's state: one call at a time, each once, in one life.
 inline void check_state_options(const actor_options& options, const char* of) {
   const auto refuse = [of](const char* field, const char* why) {

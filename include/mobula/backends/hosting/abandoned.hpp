@@ -58,7 +58,6 @@ class abandoned_inbox {
   [[nodiscard]] bool any() const noexcept { return any_.load(std::memory_order_acquire); }
   /// What came since the last time; the pins and references are the caller's now.
   [[nodiscard]] contents take() {
-    if (!any()) return {};
     const std::lock_guard held{mutex_};
     any_.store(false, std::memory_order_relaxed);
     return std::exchange(inside_, {});

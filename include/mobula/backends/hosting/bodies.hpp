@@ -232,22 +232,20 @@ inline void program_process::run_attempt(engine::body& one, const detail::functi
     sent.bytes = read_stored(stored.object, pins_.at(stored.object).place, stored.value.size);
   }
   message arguments = unpack_here(sent.bytes, what.refs, &what.values);
-  output written(spare_message());
+  output written(spare_to_write::take());
   {
     input read(arguments);
     entry.invoke(instance, read, written);
   }
-  give_back(std::move(arguments), spare_use::reading);
+  spare_to_read::give_back(std::move(arguments));
   message result = written.take();
   // Its handles keep what it refers to, for now.
   const std::vector<attachment> kept = result.attachments;
   if (kept.empty()) {
     packed made = pack_here(std::move(result));
-    if (made.size() <= engine::inline_bytes_max) {
-      end.result = {};  // an earlier attempt may have failed
-      end.result.kind = engine::outcome_kind::value;
-      end.result.value = made.take();
-      give_back(std::move(result), spare_use::writing);
+    if (made.size() <= engine::inline_bytes_max) {  // it goes with the message: no lock is needed
+      end.result = outcome_of(one.push.task, std::move(made), one.push.attempt == 1);
+      spare_to_write::give_back(std::move(result));
       return;
     }
     const inside held(loop_);

@@ -88,7 +88,7 @@ inline sent_arguments take_resources(const engine::payload& sent, detail::task& 
 }
 
 inline message program_process::written_arguments(const detail::task& one) {
-  output written(spare_message());
+  output written(spare_to_write::take());
   detail::body_runner::save_arguments(one, written);
   return written.take();
 }
@@ -158,7 +158,7 @@ inline void program_process::submit(detail::task& one) {
       const inside held(loop_);
       one.actor == nullptr ? submit_task(one, std::move(arguments), std::move(environment))
                            : submit_call(one, std::move(arguments));
-      give_back(std::move(arguments), spare_use::writing);
+      spare_to_write::give_back(std::move(arguments));
     } catch (...) {
       one.spare = 0;
       one.unclaim();

@@ -303,7 +303,7 @@ inline void program_process::load_bytes(detail::record& into, const packed_bytes
     into.type().move_value(*loaded, into);
   }
   read.expect_end();
-  give_back(std::move(sent), spare_use::reading);
+  spare_to_read::give_back(std::move(sent));
 }
 
 inline detail::failure_ptr program_process::failure_of(const error_fields& why) {

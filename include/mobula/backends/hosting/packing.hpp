@@ -13,6 +13,7 @@
 
 #include "mobula/backend/attachment.hpp"
 #include "mobula/backends/hosting/actor_about.hpp"
+#include "mobula/backends/hosting/spare_room.hpp"
 #include "mobula/core/errors.hpp"
 #include "mobula/engine/messages.hpp"
 #include "mobula/engine/wire_limits.hpp"
@@ -26,25 +27,21 @@ namespace mobula::hosting {
 /// What an attachment refers to on the other side: the k-th reference, or the k-th carried value.
 enum class packed_kind : std::uint8_t { object = 0, value = 1, actor = 2, promise = 3 };
 
-/// Room of the calling thread's for short messages, so that a value allocates nothing on its way:
-/// taken, and perhaps given back.
-enum class spare_use : std::uint8_t { reading, writing };
-inline std::vector<std::byte>& spare(spare_use what) noexcept {
-  static thread_local std::vector<std::byte> rooms[2];
-  return rooms[static_cast<std::size_t>(what)];
-}
-inline std::vector<std::byte> take_spare(spare_use what) noexcept { return std::move(spare(what)); }
-inline void give_back(message&& done, spare_use what) noexcept {
-  constexpr std::size_t kept_bytes_max = 4096;
-  if (done.bytes.capacity() > kept_bytes_max) return;
-  done.bytes.clear();
-  spare(what) = std::move(done.bytes);
-}
-inline message spare_message() noexcept {
-  message made;
-  made.bytes = take_spare(spare_use::writing);
-  return made;
-}
+/// For the bytes of short messages.
+template <class Use>
+struct spare_message {
+  static message take() noexcept {
+    message made;
+    made.bytes = spare_room<std::byte, Use>::take();
+    return made;
+  }
+  static void give_back(message&& done) noexcept {
+    spare_room<std::byte, Use>::give_back(std::move(done.bytes), bytes_max);
+  }
+  static constexpr std::size_t bytes_max = 4096;
+};
+using spare_to_read = spare_message<class reading_use>;
+using spare_to_write = spare_message<class writing_use>;
 
 /// A written value as the engine carries it: a head, then each buffer at a multiple of
 /// `block_alignment`, so that a reader whose memory begins at one can use it where it lies.
@@ -200,9 +197,8 @@ struct packed_bytes {
 /// Buffers are used in place where they have an owner and are aligned, else copied.
 template <class Attach>
 message unpack(const packed_bytes& from, Attach attach) {
-  message made;
-  if (from.bytes.empty()) return made;
-  made.bytes = take_spare(spare_use::reading);
+  if (from.bytes.empty()) return {};
+  message made = spare_to_read::take();
   std::uint32_t head_bytes = 0;
   std::memcpy(&head_bytes, from.bytes.data(), sizeof head_bytes);
   constexpr std::size_t plain = packed::plain_head_bytes;

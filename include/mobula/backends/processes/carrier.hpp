@@ -217,7 +217,7 @@ class carrier {
   /// Gives the whole turn up, for a while or for good; the program's code runs meanwhile.
   int release() noexcept {
     if (outside_.empty()) return turn_.release();
-    std::vector<action> outside = std::move(spare_room());
+    std::vector<action> outside = spare_actions::take();
     outside.swap(outside_);
     const int depth = turn_.release();
     run_all(std::move(outside));

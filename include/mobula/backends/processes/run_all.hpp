@@ -6,19 +6,12 @@
 #include <vector>
 
 #include "mobula/backends/hosting/action.hpp"
+#include "mobula/backends/hosting/spare_room.hpp"
 
 namespace mobula::processes {
 
-/// Empty, and the calling thread's own: with the room of what it ran last.
-inline std::vector<hosting::action>& spare_room() noexcept {
-  static thread_local std::vector<hosting::action> one;
-  return one;
-}
-inline void keep_room(std::vector<hosting::action>&& of) noexcept {
-  constexpr std::size_t kept_max = 1'000;
-  of.clear();
-  if (of.capacity() <= kept_max) spare_room() = std::move(of);
-}
+using spare_actions = hosting::spare_room<hosting::action, class run_all_use>;
+inline constexpr std::size_t spare_actions_max = 1'000;
 
 /// The program's code may come back in, and leave with more of it: that waits here, so that a chain
 /// of results is no chain of stack frames. Any thread.
@@ -26,7 +19,7 @@ inline void run_all(std::vector<hosting::action>&& first) noexcept {
   static thread_local std::vector<hosting::action>* more = nullptr;
   if (more != nullptr) {
     for (hosting::action& one : first) more->push_back(std::move(one));
-    return keep_room(std::move(first));
+    return spare_actions::give_back(std::move(first), spare_actions_max);
   }
   std::vector<hosting::action> now = std::move(first);
   std::vector<hosting::action> next;
@@ -39,7 +32,7 @@ inline void run_all(std::vector<hosting::action>&& first) noexcept {
     now.swap(next);
   }
   more = nullptr;
-  keep_room(std::move(now));
+  spare_actions::give_back(std::move(now), spare_actions_max);
 }
 
 }  // namespace mobula::processes
