@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -1032,7 +1033,7 @@ TEST_CASE("actors that hold each other live until kill, stop or the runtime's en
 
 namespace {
 
-/// Has handles to itself, if it is told to.
+/// Has handles to itself, if it is told to. Two of its calls may run at once.
 class selfish {
  public:
   explicit selfish(log_book book, bool from_the_start = false) : book_(book) {
@@ -1043,12 +1044,18 @@ class selfish {
   selfish& operator=(const selfish&) = delete;
   ~selfish() { book_.gone.add(); }
 
-  void keep() { kept_.push_back(mobula::this_actor::self<selfish>()); }
+  void keep() {
+    const std::lock_guard lock(mutex_);
+    kept_.push_back(mobula::this_actor::self<selfish>());
+  }
   void keep_when(event end) {
     keep();
     end.wait();
   }
-  void let_go() { kept_.clear(); }
+  void let_go() {
+    const std::lock_guard lock(mutex_);
+    kept_.clear();
+  }
   void look() { static_cast<void>(mobula::this_actor::self<selfish>()); }
   actor<selfish> hand_out() { return mobula::this_actor::self<selfish>(); }
   int number() { return 7; }
@@ -1064,6 +1071,7 @@ class selfish {
 
  private:
   log_book book_;
+  std::mutex mutex_;
   std::vector<actor<selfish>> kept_;
 };
 
