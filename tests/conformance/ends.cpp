@@ -139,6 +139,8 @@ TEST_CASE("a body that runs at the end is asked to stop", "[ends][clause-55]") {
   CHECK(asked.value() == 2);
 }
 
+// A body may come to its wait when the end has settled the future: then it finds it ready, with the
+// error.
 TEST_CASE("bodies that are blocked or asleep at the end are woken", "[ends][clause-55]") {
   const tally thrown;
   const auto begin = steady::now();
@@ -151,14 +153,13 @@ TEST_CASE("bodies that are blocked or asleep at the end are woken", "[ends][clau
       mark.add();
       try {
         if (kind == 0) get(one);
-        if (kind == 1) mobula::wait({one, put(1)}, {.count = 2});
+        if (kind == 1) get(mobula::wait({one, put(1)}, {.count = 2}).ready);
         if (kind == 2) mobula::this_task::sleep_for(1h);
         if (kind == 3) get(one, 1h);
         if (kind == 4) get(async<number>(one));
         if (kind == 5) get(async({.gpus = 1}, [] { return 1; }));
         if (kind == 6) {
-          for (const future<int>& each : mobula::as_completed(std::vector{one}))
-            static_cast<void>(each);
+          for (const future<int>& each : mobula::as_completed(std::vector{one})) get(each);
         }
       } catch (const mobula::error&) {
         count.add();
