@@ -35,7 +35,7 @@ auto submit_member(const actor_ptr& to, const char* name, bool post, Prepare pre
                    Arguments&&... arguments) {
   using policy = call_member<Actor, Member>;
   check_call<policy, Arguments...>();
-  using result = result_of_call<policy, Arguments...>;
+  using handle = handle_of_call<policy, Arguments...>;
   if constexpr (shape_of<policy, Arguments...>::ok) {
     if (!to) throw std::logic_error(std::string{name} + ": the actor's handle is empty");
     backend& host = require_backend(name, to->epoch());
@@ -48,9 +48,9 @@ auto submit_member(const actor_ptr& to, const char* name, bool post, Prepare pre
         },
         std::forward<Arguments>(arguments)...);
     submit(host, static_cast<task&>(*made));
-    return future<result>{std::move(made)};
+    return handle{std::move(made)};
   } else {
-    return future<result>{};
+    return handle{};
   }
 }
 
@@ -104,6 +104,10 @@ class actor {
   /// logged once a second at most.
   template <auto Member, class... Arguments>
   void post(Arguments&&... arguments) const {
+    using shape = detail::shape_of<detail::call_member<A, Member>, Arguments...>;
+    using handle = detail::handle_of_call<detail::call_member<A, Member>, Arguments...>;
+    static_assert(detail::holds<!shape::ok || !detail::is_stream<handle>>,
+                  "mobula: nobody reads the stream of a posted call: call<...>(...) it");
     static_cast<void>(detail::submit_member<A, Member>(
         state_, "post", true, [](detail::task&) {}, std::forward<Arguments>(arguments)...));
   }

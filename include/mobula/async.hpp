@@ -19,14 +19,14 @@ namespace detail {
 template <class Policy, class Prepare, class... Arguments>
 auto submit_task(Prepare prepare, Arguments&&... arguments) {
   check_call<Policy, Arguments...>();
-  using result = result_of_call<Policy, Arguments...>;
+  using handle = handle_of_call<Policy, Arguments...>;
   if constexpr (shape_of<Policy, Arguments...>::ok) {
     backend& host = require_backend("async");
     record_ptr made = make_call<Policy>(prepare, std::forward<Arguments>(arguments)...);
     submit(host, static_cast<task&>(*made));
-    return future<result>{std::move(made)};
+    return handle{std::move(made)};
   } else {
-    return future<result>{};
+    return handle{};
   }
 }
 
@@ -56,11 +56,13 @@ inline constexpr bool is_no_callable =
 /// What a call that is refused gives, so that nothing else is wrong with what is done with it. The
 /// overloads that refuse have deduced results, for only then their sentence comes first.
 template <class Callable, class... Arguments>
-auto refused_future() {
+auto refused_handle() {
   if constexpr (signature_of_callable<Callable>::known) {
-    return future<std::decay_t<typename signature_of_callable<Callable>::result>>{};
+    using result = std::decay_t<typename signature_of_callable<Callable>::result>;
+    return typename returned<result>::handle{};
   } else if constexpr (std::is_invocable_v<Callable&, Arguments...>) {
-    return future<std::decay_t<std::invoke_result_t<Callable&, Arguments...>>>{};
+    using result = std::decay_t<std::invoke_result_t<Callable&, Arguments...>>;
+    return typename returned<result>::handle{};
   } else {
     return future<void>{};
   }
@@ -130,7 +132,7 @@ auto async(Callable&&, Arguments&&...) {
   static_assert(detail::holds<std::is_empty_v<callable>>,
                 "mobula: a task can't have captures or be a pointer to a function: pass it as an "
                 "argument, or write async<function>(...)");
-  return detail::refused_future<callable, Arguments...>();
+  return detail::refused_handle<callable, Arguments...>();
 }
 template <class Callable, class... Arguments>
 requires detail::is_loaded_callable<std::remove_cvref_t<Callable>, Arguments...>
@@ -150,7 +152,7 @@ auto async(Given&&, Arguments&&...) {
   static_assert(detail::holds<std::is_member_pointer_v<given> || std::is_class_v<given>>,
                 "mobula: async takes the function first, and as a template argument: "
                 "async<function>(arguments...)");
-  return detail::refused_future<given, Arguments...>();
+  return detail::refused_handle<given, Arguments...>();
 }
 
 /// Picks one of an overloaded function: `async<mobula::overload<int(int)>(over)>(1)`; of an

@@ -10,6 +10,7 @@
 #include "mobula/detail/future_serializer.hpp"
 #include "mobula/errors.hpp"
 #include "mobula/future.hpp"
+#include "mobula/generator.hpp"
 #include "mobula/get.hpp"
 #include "mobula/in_process.hpp"
 #include "mobula/options.hpp"
@@ -17,4 +18,5 @@
 #include "mobula/put.hpp"
 #include "mobula/runtime.hpp"
 #include "mobula/split.hpp"
+#include "mobula/stream.hpp"
 #include "mobula/wait.hpp"

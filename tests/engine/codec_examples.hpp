@@ -178,6 +178,8 @@ inline std::vector<message> typical() {
   all.push_back(object_lost{object, {.code = error_code::object_lost, .what = "gone"}});
   all.push_back(ask_to_leave{26});
   all.push_back(leave_answer{26, true});
+  all.push_back(stream_room{key(1, 30), 31, 32, {key(1, 33), key(1, 34)}});
+  all.push_back(stream_item{key(1, 30), key(1, 33), stored_value(35, {key(2, 36)})});
   return all;
 }
 

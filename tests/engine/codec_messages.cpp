@@ -201,11 +201,11 @@ TEST_CASE("a refusal names the message, the field and why", "[codec]") {
 
   SECTION("version") {
     bytes[0] = std::byte{9};
-    CHECK(refusal_of(bytes) == "message: is of protocol version 9, this is version 4");
+    CHECK(refusal_of(bytes) == "message: is of protocol version 9, this is version 5");
   }
   SECTION("type") {
     bytes[2] = std::byte{200};
-    CHECK(refusal_of(bytes) == "message: is of type 200, the last is 46");
+    CHECK(refusal_of(bytes) == "message: is of type 200, the last is 48");
   }
   SECTION("bool") {
     bytes[bytes.size() - 1 - 4] = std::byte{2};  // Before the retries.

@@ -215,6 +215,7 @@ class world final : public executor_host {
   void request_stop(body& one, bool) override {
     require(bodies_.count(&one) == 1, "only what runs is stopped");
   }
+  void room_made(body&) override {}
   void resume(body& one) override {
     require(blocked_.erase(&one) == 1, "only who waits goes on");
     unblocking_.erase(&one);

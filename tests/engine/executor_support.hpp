@@ -99,6 +99,11 @@ class written_host final : public executor_host {
   void request_stop(body& one, bool recursive) override {
     say("stop " + name_of(one) + (recursive ? " and children" : ""));
   }
+  void room_made(body& one) override {
+    std::string text = "room " + name_of(one) + " " + std::to_string(one.items->given) + " [";
+    for (const object_key item : one.items->items) text += " " + name_of(item);
+    say(text + " ]");
+  }
   void resume(body& one) override { say("resume " + name_of(one)); }
   key_list uncovered(body& one) override {
     say("uncovered " + name_of(one));

@@ -111,6 +111,9 @@ class written_host final : public owner_host {
   void settled(object_key object, const outcome& result) override {
     say(name_of(object) + text_of(result));
   }
+  void item_given(object_key generator, object_key item) override {
+    say("item " + name_of(item) + " of " + name_of(generator));
+  }
   void promise_answered(std::uint64_t request, bool accepted) override {
     say("promise " + std::to_string(request) + (accepted ? " accepted" : " refused"));
   }
@@ -170,6 +173,13 @@ class written_host final : public owner_host {
     }
     if (const auto* one = std::get_if<leave_answer>(&any)) {
       return (one->needed ? "needed " : "may leave ") + std::to_string(one->question);
+    }
+    if (const auto* one = std::get_if<stream_room>(&any)) {
+      return "room " + name_of(one->task) + " from " + std::to_string(one->first) + " " +
+             name_of(one->items);
+    }
+    if (const auto* one = std::get_if<stream_item>(&any)) {
+      return "item " + name_of(one->item) + text_of(one->result);
     }
     if (const auto* one = std::get_if<free_object>(&any)) return "free " + name_of(one->object);
     return "message " + std::to_string(any.index());

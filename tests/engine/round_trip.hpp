@@ -148,6 +148,7 @@ class world {
       if (result.kind == outcome_kind::failed) std::abort();
       ++all.settled_;
     }
+    void item_given(object_key, object_key) override {}
     void promise_answered(std::uint64_t, bool) override {}
     void actor_answered(const actor_registered&) override {}
     std::string subject(object_key, const invocation&) override { return {}; }
@@ -162,6 +163,7 @@ class world {
     void send(party to, message&& one) override { all.others(to).push(worker, std::move(one)); }
     void run(body& one) override { all.bodies_.push_back(&one); }
     void request_stop(body&, bool) override {}
+    void room_made(body&) override {}
     void resume(body&) override {}
     key_list uncovered(body&) override { return {}; }
     void pin(object_key) override { std::abort(); }

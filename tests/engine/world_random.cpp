@@ -55,6 +55,7 @@ class process final : public owner_host, public executor_host {
   void send(party to, message&& one) override;
 
   void settled(object_key object, const outcome& result) override;
+  void item_given(object_key generator, object_key item) override;
   void promise_answered(std::uint64_t, bool) override {}
   void actor_answered(const actor_registered&) override {}
   std::string subject(object_key task, const invocation&) override { return to_string(task); }
@@ -64,6 +65,7 @@ class process final : public owner_host, public executor_host {
     begun.push_back(&one);
   }
   void request_stop(body&, bool) override {}
+  void room_made(body&) override {}
   void resume(body& one) override {
     waiting.erase(std::find(waiting.begin(), waiting.end(), &one));
     running.push_back(&one);
@@ -90,6 +92,10 @@ class process final : public owner_host, public executor_host {
   std::map<object_key, std::size_t> outcomes;  ///< how often told by `settled`
   std::deque<object_key> asked;                ///< pins that are not answered
   std::vector<object_key> handles;  ///< uses of the program's
+  struct stream {
+    std::uint64_t buffer = 0, given = 0, taken = 0;
+  };
+  std::map<object_key, stream> streams;  ///< that it reads, by their generators
 };
 
 class world final : public node_host, public directory_host {
@@ -104,7 +110,7 @@ class world final : public node_host, public directory_host {
   }
 
   std::string broken;
-  std::size_t settled_count = 0, deaths = 0, failed = 0, losses = 0, again = 0;
+  std::size_t settled_count = 0, deaths = 0, failed = 0, losses = 0, again = 0, items = 0;
 
   void run(int steps) {
     for (int i = 0; i < steps && broken.empty(); ++i) step(true);
@@ -236,6 +242,11 @@ class world final : public node_host, public directory_host {
     how.who = who;
     how.begun = one.runs.begun();
     how.lease = one.runs.last_lease();
+    for (const std::vector<body*>* list : {&one.running, &one.waiting}) {
+      for (const body* const at : *list) {
+        if (at->kind == body_kind::call) how.running.push_back(at->push.task);
+      }
+    }
     deaths_[who] = how;
     gone_.insert(who);
     for (auto& [way, queue] : links_) {
@@ -263,8 +274,13 @@ class world final : public node_host, public directory_host {
     one.home.key = below(3);
     one.home.resources = cpus(one.home.key == 2 ? 0.5 : 1);
     one.retries = static_cast<std::int32_t>(below(4)) - 1;
+    one.yields = one_in(3);
+    one.stream_buffer = below(4);
     fill(from, one.what, one.after);
+    const bool yields = one.yields;
+    const std::uint64_t buffer = one.stream_buffer;
     keep(from, from.owns.submit(std::move(one), now_));
+    if (yields) from.streams[from.handles.back()].buffer = buffer;
   }
   void call(process& from) {
     if (actors_.empty()) return;
@@ -278,7 +294,12 @@ class world final : public node_host, public directory_host {
     one.report_begin = one_in(2);
     if (one.stop_actor) one.retries = 0;
     if (!one.stop_actor) fill(from, one.what, one.after);
+    one.yields = !one.stop_actor && one_in(3);
+    one.stream_buffer = below(4);
+    const bool yields = one.yields;
+    const std::uint64_t buffer = one.stream_buffer;
     keep(from, from.owns.call(std::move(one), now_));
+    if (yields) from.streams[from.handles.back()].buffer = buffer;
   }
   void fill(process& from, invocation& what, key_list& after) {
     if (from.handles.empty()) return;
@@ -382,10 +403,52 @@ class world final : public node_host, public directory_host {
     driver().verify();
   }
 
+  /// A generator gives an item, if it may.
+  bool give_item(process& of, body& one) {
+    if (one.answered || !one.items || one.items->items.empty() || one_in(4)) return false;
+    stream_item next;
+    next.task = one.push.task;
+    next.item = one.items->items.front();
+    one.items->items.pop_front();
+    ++one.items->given;
+    next.result.kind = outcome_kind::value;
+    if (one_in(3)) add_older(of, one.push.task, next.result.refs);
+    for (const object_key& key : next.result.refs) of.owns.refs().use(key);
+    if (one_in(3)) {
+      next.result.kind = outcome_kind::stored;
+      next.result.size = 100'000;
+      stored_.insert(next.item);
+      items_.insert(next.item);
+      if (one_in(20)) {  // it dies before it can say so
+        for (const object_key& key : next.result.refs) of.owns.refs().drop(key);
+        of.owns.step(now_);
+        death how;
+        how.kind = death_kind::crashed;
+        how.signal = 11;
+        kill(of.self, how);
+        return true;
+      }
+    }
+    ++items;
+    of.owns.give(one.caller, std::move(next), now_);
+    of.verify();
+    return true;
+  }
+  void take_item(process& of) {
+    for (auto& [generator, one] : of.streams) {
+      if (one.taken == one.given || one_in(2)) continue;
+      ++one.taken;
+      of.owns.taken(generator, now_);
+      of.verify();
+      return;
+    }
+  }
+
   void end_body(process& of) {
     if (of.running.empty()) return;
     const std::size_t at = below(of.running.size());
     body& one = *of.running[at];
+    if (give_item(of, one)) return;
     of.running.erase(of.running.begin() + static_cast<std::ptrdiff_t>(at));
     body_end how;
     how.result.kind = outcome_kind::value;
@@ -471,7 +534,8 @@ class world final : public node_host, public directory_host {
     if (what < 87) return submit(one);
     if (what < 90) return call(one);
     if (what < 91) return one_in(2) ? lose_one() : read_one(one);
-    if (what < 93) return drop_handle(one);
+    if (what < 92) return drop_handle(one);
+    if (what < 93) return one_in(2) ? drop_handle(one) : take_item(one);
     if (what < 94) return actors_.size() < 4 ? spawn() : drop_actor();
     if (what < 95) {
       if (one_in(4)) drop_actor();
@@ -551,6 +615,12 @@ class world final : public node_host, public directory_host {
             busy = true;
           }
           busy = answer_pin(*one) || busy;
+          for (const auto& [generator, stream] : one->streams) {
+            if (stream.taken == stream.given) continue;
+            take_item(*one);
+            busy = true;
+            break;
+          }
         }
         if (starting_ != 0) {
           start_one();
@@ -596,6 +666,10 @@ class world final : public node_host, public directory_host {
       claim(one->runs.bodies() == 0, "a body is left" + of);
       claim(one->runs.actors() == 0, "a life is left" + of);
     }
+    for (const object_key& one : stored_) {
+      claim(!processes_[one.owner]->alive || items_.count(one) == 0,
+            "the store has an item left: " + to_string(one));
+    }
     claim(directory_.count() == 0, "the directory has an actor left");
     claim(node_.lease_count() == 0, "the node has a lease left");
     claim(node_.available() == node_.total(), "the node has not got everything back");
@@ -613,6 +687,7 @@ class world final : public node_host, public directory_host {
   std::set<party> gone_, judged_;
   std::map<object_key, std::size_t> made_;  ///< all objects that ever were, and which came when
   std::set<object_key> stored_;  ///< that can be read
+  std::set<object_key> items_;   ///< of generators, that were stored
   std::map<object_key, std::size_t> lost_;  ///< how often
   std::map<party, death> deaths_;
   std::map<party, std::vector<party>> to_cut_;
@@ -633,6 +708,15 @@ process::process(world& in, party mine)
 void process::send(party to, push_task&& one) { all.post(self, to, message(std::move(one))); }
 void process::send(party to, task_done&& one) { all.post(self, to, message(std::move(one))); }
 void process::send(party to, message&& one) { all.post(self, to, std::move(one)); }
+void process::item_given(object_key generator, object_key item) {
+  stream& from = streams[generator];
+  ++from.given;
+  all.claim(from.buffer == 0 || from.given - from.taken <= from.buffer,
+            "a generator is further ahead than its buffer");
+  all.claim(item.owner == self && outcomes.count(item) == 0, "an item is another's, or old");
+  handles.push_back(item);
+  all.made_.emplace(item, all.made_.size());
+}
 void process::settled(object_key object, const outcome& result) {
   const std::size_t times = ++outcomes[object];
   all.claim(times <= 1 + all.times_lost(object) || object.owner != self, "settled twice");

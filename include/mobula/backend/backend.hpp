@@ -90,6 +90,14 @@ class backend {
   /// anywhere and none has fulfilled it, the future is `broken_promise_error`. Never blocks.
   virtual void abandon_promise(record& target) noexcept = 0;
 
+  /// The running body, a generator's, gives its `index`-th item, from 0: a ready record, which is
+  /// the backend's to take apart. What an earlier attempt has given already is dropped. Blocks, as
+  /// `await` does, while the stream has no room for another item. False: nobody wants more. Throws
+  /// `serialization_error`.
+  virtual bool yield(task& running, std::uint64_t index, record_ptr item) = 0;
+  /// The reader has taken an item out of the stream of this task (`call_wishes::stream`).
+  virtual void taken(task& producer) noexcept { static_cast<void>(producer); }
+
   /// Makes an actor by `constructor`, whose handle stays the caller's. With a name it answers only
   /// when the name is its own: `name_taken_error`, or with `get_if_exists` a handle to the actor
   /// that has it, and the constructor is unused.

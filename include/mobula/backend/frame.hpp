@@ -100,6 +100,7 @@ class frame {
 
   /// Free for the backend: where the body's thread sleeps, while it does.
   std::atomic<void*> sleeper{nullptr};
+  void* body = nullptr;      ///< free for the backend: what it knows the body by
   void* instance = nullptr;  ///< of the actor whose member runs
   bool restarted = false;
   std::atomic<bool> stops_children{false};  ///< it was asked to stop, and its children with it

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "mobula/backend/actor_state.hpp"
+#include "mobula/backend/stream_state.hpp"
 #include "mobula/core/clock.hpp"
 #include "mobula/core/environment.hpp"
 #include "mobula/core/exception_filter.hpp"
@@ -53,6 +54,8 @@ struct call_wishes {
   clock::time_point deadline = clock::time_point::max();
   std::string concurrency_group;
   mobula::environment environment;
+  std::size_t stream_buffer = 0;
+  std::unique_ptr<stream_state> stream;  ///< of a generator's call, in the process that reads it
   std::unique_ptr<dependency[]> dependencies;  ///< where their number is known only at run time
   std::unique_ptr<record_ptr[]> after;         ///< handles that keep those of `.after`
   std::size_t after_count = 0;

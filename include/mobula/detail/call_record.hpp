@@ -18,6 +18,7 @@
 #include "mobula/backend/backend.hpp"
 #include "mobula/core/errors.hpp"
 #include "mobula/detail/arguments.hpp"
+#include "mobula/detail/returned.hpp"
 #include "mobula/detail/value_record.hpp"
 
 namespace mobula::detail {
@@ -123,8 +124,10 @@ struct call_entry {
 template <class Policy, class... Parameters, class... Stored>
 class call_record<Policy, type_list<Parameters...>, Stored...> final : public task {
  public:
-  using result = std::remove_cvref_t<typename Policy::template result<decltype(pass<Parameters>(
-      std::declval<Stored&>(), false))...>>;
+  using function_result = std::remove_cvref_t<typename Policy::template result<
+      decltype(pass<Parameters>(std::declval<Stored&>(), false))...>>;
+  using returns = returned<function_result>;
+  using result = typename returns::value;
 
   template <class... Arguments>
   call_record(std::uint32_t epoch, const function_entry& of, bool has_parent,
@@ -157,7 +160,9 @@ class call_record<Policy, type_list<Parameters...>, Stored...> final : public ta
         // Braces, so that the arguments are read in order.
         std::tuple<Stored...> loaded{stored_loader<Stored>::load(arguments)...};
         what = nullptr;
-        if constexpr (std::is_void_v<result>) {
+        if constexpr (returns::yields) {
+          give_items(call(loaded, instance, false));
+        } else if constexpr (std::is_void_v<result>) {
           call(loaded, instance, false);
         } else {
           const result value = call(loaded, instance, false);
@@ -215,7 +220,9 @@ class call_record<Policy, type_list<Parameters...>, Stored...> final : public ta
     run_with(arguments_, instance, keep);
   }
   void run_with(std::tuple<Stored...>& arguments, void*& instance, bool keep) {
-    if constexpr (std::is_void_v<result>) {
+    if constexpr (returns::yields) {
+      give_items(call(arguments, instance, keep));
+    } else if constexpr (std::is_void_v<result>) {
       call(arguments, instance, keep);
     } else {
       ::new (value()) result(call(arguments, instance, keep));

@@ -19,6 +19,8 @@ class one_pass_iterator {
   using pointer = const Item*;
 
   one_pass_iterator() = default;
+  /// Of a range that has gone on to its first item.
+  explicit one_pass_iterator(Range* range) : range_(range) {}
   reference operator*() const { return range_->item(); }
   pointer operator->() const { return &**this; }
   one_pass_iterator& operator++() {
@@ -31,9 +33,7 @@ class one_pass_iterator {
   }
 
  private:
-  friend Range;
   bool at_end() const { return range_->at_end(); }
-  explicit one_pass_iterator(Range* range) : range_(range) {}
   Range* range_ = nullptr;
 };
 

@@ -260,7 +260,9 @@ struct record_for<Policy, type_list<Parameters...>, Arguments...> {
       stored_t<Parameters, Arguments>...>;
   static constexpr void check_types() {
     (check_sendable<typename sent_type<stored_t<Parameters, Arguments>>::type>(), ...);
-    if constexpr (!std::is_void_v<typename record::result>) {
+    if constexpr (record::returns::yields) {
+      check_sendable<typename record::returns::item>();
+    } else if constexpr (!std::is_void_v<typename record::result>) {
       check_sendable<typename record::result>();
     }
   }
@@ -269,19 +271,22 @@ template <class Policy, class... Arguments>
 using record_for_call =
     record_for<Policy, typename parameters_for<Policy, Arguments...>::type, Arguments...>;
 
-/// Where the call is wrong, what the function would return, if that is known: one message is all.
+/// What the caller gets. Where the call is wrong, what it would be, if that is known: one message
+/// is all.
 template <class Policy, class... Arguments>
-constexpr auto result_type() {
+constexpr auto handle_type() {
   if constexpr (shape_of<Policy, Arguments...>::ok) {
-    return std::type_identity<typename record_for_call<Policy, Arguments...>::record::result>{};
+    using returns = typename record_for_call<Policy, Arguments...>::record::returns;
+    return std::type_identity<typename returns::handle>{};
   } else if constexpr (Policy::known::known) {
-    return std::type_identity<std::decay_t<typename Policy::known::result>>{};
+    return std::type_identity<
+        typename returned<std::decay_t<typename Policy::known::result>>::handle>{};
   } else {
-    return std::type_identity<void>{};
+    return std::type_identity<future<void>>{};
   }
 }
 template <class Policy, class... Arguments>
-using result_of_call = typename decltype(result_type<Policy, Arguments...>())::type;
+using handle_of_call = typename decltype(handle_type<Policy, Arguments...>())::type;
 
 /// Links the objects of the arguments and of `.after`. While it links the task is claimed: a
 /// failing edge only counts down, and the arguments, whose handles keep the targets, stay.
@@ -339,6 +344,22 @@ inline void submit(backend& host, task& made) {
   if (frame::current != nullptr) frame::current->adopt(made);
 }
 
+/// Of a generator's call; of any other it refuses the option.
+template <class Returns>
+void open_stream(task& made) {
+  const std::size_t buffer = made.wishes ? made.wishes->stream_buffer : 0;
+  if constexpr (Returns::yields) {
+    call_wishes& wishes = made.make_wishes();
+    wishes.stream = std::make_unique<stream_state>(
+        object_maker_of<typename Returns::item>,
+        [](std::uint32_t epoch) { return make_pending<void>(epoch, gate_record); }, buffer);
+    wishes.stream->watch(made);
+  } else if (buffer != 0) {
+    throw std::invalid_argument(".stream_buffer is " + std::to_string(buffer) + ", but '" +
+                                made.name() + "' is no generator");
+  }
+}
+
 /// Makes the record of a call. `prepare(task&)` adds wishes and the actor before anything is
 /// linked.
 template <class Policy, class Prepare, class... Arguments>
@@ -355,6 +376,7 @@ record_ptr make_call(Prepare prepare, Arguments&&... arguments) {
   record_ptr made = record_ptr::adopt(raw);
   try {
     prepare(*raw);
+    open_stream<typename made_record::returns>(*raw);
     if constexpr (made_record::fixed_dependencies != 0 || made_record::varying_dependencies) {
       link_all(*raw);
     } else {

@@ -41,6 +41,7 @@ inline void apply(const task_options& options, task& to) {
     wishes.retries_left = options.max_retries;
   }
   wishes.environment = options.environment;
+  wishes.stream_buffer = options.stream_buffer;
   wishes.deadline = deadline_of(require_backend("timeout"), options.timeout);
   take_after(wishes, options.after);
 }
@@ -51,6 +52,7 @@ inline void apply(const call_options& options, task& to) {
   wishes.concurrency_group = options.concurrency_group;
   wishes.retry_on = options.retry_on;
   wishes.max_task_retries = options.max_task_retries;
+  wishes.stream_buffer = options.stream_buffer;
   if (!options.retry_on.empty()) refuse_retry_of_moves(to, "call_options.retry_on");
   wishes.deadline = deadline_of(require_backend("timeout"), options.timeout);
   take_after(wishes, options.after);

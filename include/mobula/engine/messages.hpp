@@ -22,7 +22,7 @@
 namespace mobula::engine {
 
 /// Changes with every change of a layout. Parties of two versions don't talk.
-inline constexpr std::uint16_t protocol_version = 4;
+inline constexpr std::uint16_t protocol_version = 5;
 
 // --- Objects: owner, borrowers -------------------------------------------------------------------
 
@@ -257,6 +257,27 @@ struct tasks_returned {
   friend bool operator==(const tasks_returned&, const tasks_returned&) = default;
 };
 
+// --- Streams: who reads a generator's items, and its worker --------------------------------------
+
+/// Objects that the receiver may give as the generator's next items, in this order. Follows the
+/// push, and later ones what was given and taken.
+struct stream_room {
+  object_key task;
+  std::uint32_t attempt = 1;  ///< the push's
+  /// How-manieth item, from 0, the first of these is. With the first message after a push: so many
+  /// were given by earlier attempts, and are not given again.
+  std::uint64_t first = 0;
+  key_list items;
+  friend bool operator==(const stream_room&, const stream_room&) = default;
+};
+/// The running generator's next item.
+struct stream_item {
+  object_key task;
+  object_key item;  ///< the next of those in `stream_room`
+  outcome result;
+  friend bool operator==(const stream_item&, const stream_item&) = default;
+};
+
 // --- Actors: everybody, and the directory --------------------------------------------------------
 
 enum class actor_state : std::uint8_t { pending = 0, alive = 1, restarting = 2, dead = 3 };
@@ -459,6 +480,6 @@ using message = std::variant<
     register_actor, actor_registered, actor_arguments, find_actor, watch_actor, actor_changed,
     kill_actor, make_actor, actor_made, end_actor, actor_ended,
     create_object, object_created, publish_object, pin_object, object_pinned, unpin_object,
-    free_object, object_lost, ask_to_leave, leave_answer>;
+    free_object, object_lost, ask_to_leave, leave_answer, stream_room, stream_item>;
 
 }  // namespace mobula::engine

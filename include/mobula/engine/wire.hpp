@@ -138,6 +138,11 @@ inline constexpr auto layout_of<steal_tasks> = fields_of("steal_tasks", "lease",
 template <>
 inline constexpr auto layout_of<tasks_returned> =
     fields_of("tasks_returned", "lease", "tasks", "blocked");
+template <>
+inline constexpr auto layout_of<stream_room> =
+    fields_of("stream_room", "task", "attempt", "first", "items");
+template <>
+inline constexpr auto layout_of<stream_item> = fields_of("stream_item", "task", "item", "result");
 
 // --- Actors --------------------------------------------------------------------------------------
 

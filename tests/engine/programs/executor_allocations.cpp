@@ -51,6 +51,7 @@ class quiet_host final : public executor_host {
   void send(party, message&&) override {}
   void run(body& one) override { begun.push_back(&one); }
   void request_stop(body&, bool) override {}
+  void room_made(body&) override {}
   void resume(body&) override {}
   key_list uncovered(body&) override { return {}; }
   void pin(object_key object) override { wanted.push_back(object); }

@@ -180,6 +180,7 @@ inline void program_process::run_function(engine::body& one, engine::body_end& e
     std::exception_ptr thrown;
     {
       detail::frame mine(*record);
+      mine.body = &one;
       mine.instance = instance;
       mine.restarted = one.actor != nullptr && one.actor->made.restarted;
       function_begins(entry, mine);

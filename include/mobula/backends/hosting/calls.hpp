@@ -203,6 +203,8 @@ inline void program_process::submit_task(detail::task& one, message&& arguments,
   }
   spec.retries = one.wishes ? one.wishes->max_retries : 3;
   if (one.wishes) {
+    spec.yields = one.wishes->stream != nullptr;
+    spec.stream_buffer = one.wishes->stream_buffer;
     for (std::size_t i = 0; i < one.wishes->after_count; ++i) {
       spec.after.push_back(key_of(*one.wishes->after[i]));
     }
@@ -253,6 +255,8 @@ inline void program_process::submit_call(detail::task& one, message&& arguments)
   spec.what.refs.push_back(actor.key());
   spec.post = one.posted;
   if (one.wishes) {
+    spec.yields = one.wishes->stream != nullptr;
+    spec.stream_buffer = one.wishes->stream_buffer;
     for (std::size_t i = 0; i < one.wishes->after_count; ++i) {
       spec.after.push_back(key_of(*one.wishes->after[i]));
     }

@@ -79,8 +79,8 @@ struct completion {
 ///  - Nothing that a dead process's bodies do reaches anybody.
 /// All members are for whoever has entered the loop, but those that say otherwise.
 ///
-/// The members are defined in objects.hpp, promises.hpp, stored.hpp, calls.hpp, actors.hpp,
-/// bodies.hpp and hearing.hpp.
+/// The members are defined in objects.hpp, promises.hpp, stored.hpp, streams.hpp, calls.hpp,
+/// actors.hpp, bodies.hpp and hearing.hpp.
 class program_process : private engine::owner_host, private engine::executor_host {
  public:
   program_process(party_loop& loop, program_state& program)
@@ -135,6 +135,9 @@ class program_process : private engine::owner_host, private engine::executor_hos
 
   /// Throws, and takes nothing, where the arguments can't be sent. For whoever has not entered.
   void submit(detail::task& one);
+  /// See `backend`. Both for whoever has not entered (streams.hpp).
+  bool yield(std::uint64_t index, const detail::record_ptr& item);
+  void taken(detail::task& generator);
   /// The last dependency of a task that was submitted is ready.
   void arguments_are_free(detail::task& one);
   /// For whoever has not entered.
@@ -308,6 +311,10 @@ class program_process : private engine::owner_host, private engine::executor_hos
   engine::outcome stored(engine::object_key key, packed& what, bool is_new);
   static detail::failure_ptr failure_of(const error_fields& why);
 
+  // Streams.
+  template <class Enough>
+  void wait_for_room(engine::body& one, Enough enough);
+
   // Tasks, calls, actors.
   std::uint64_t lease_class_of(const detail::task& one, detail::function_id function,
                                const engine::payload& environment);
@@ -336,6 +343,8 @@ class program_process : private engine::owner_host, private engine::executor_hos
   void send(party to, engine::message&& one) override;
   void settled(engine::object_key object, const engine::outcome& result) override;
   void promise_answered(std::uint64_t request, bool accepted) override;
+  void item_given(engine::object_key generator, engine::object_key item) override;
+  void room_made(engine::body& one) override;
   void actor_answered(const engine::actor_registered& what) override;
   std::string subject(engine::object_key task, const engine::invocation& what) override;
   engine::key_list uncovered(engine::body& one) override;
@@ -358,6 +367,8 @@ class program_process : private engine::owner_host, private engine::executor_hos
   std::unordered_map<engine::object_key, std::shared_ptr<store_answer>> creations_;
   std::unordered_map<engine::object_key, pin_state> pins_;
   boost::unordered_flat_map<const engine::body*, engine::key_list> covers_;
+  /// Generators' bodies that wait for room.
+  std::unordered_map<const engine::body*, completion*> waits_for_room_;
   std::uint64_t requests_ = 0;
   std::uint64_t actors_made_ = 0;
 };

@@ -107,6 +107,10 @@ class process_host : public detail::backend {
     refuse_after_end();
     program_->open_promise(one);
   }
+  bool yield(detail::task&, std::uint64_t index, detail::record_ptr item) override {
+    return program_->yield(index, item);
+  }
+  void taken(detail::task& generator) noexcept override { program_->taken(generator); }
   bool fulfil(detail::record& target, detail::record_ptr made, detail::failure_ptr why) override {
     refuse_after_end();
     return program_->fulfil(target, made, why);

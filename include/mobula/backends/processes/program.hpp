@@ -27,6 +27,7 @@
 #include "mobula/backends/hosting/program_process.hpp"
 #include "mobula/backends/hosting/promises.hpp"
 #include "mobula/backends/hosting/stored.hpp"
+#include "mobula/backends/hosting/streams.hpp"
 #include "mobula/backends/processes/body_names.hpp"
 #include "mobula/backends/processes/carrier.hpp"
 #include "mobula/backends/processes/object_memory.hpp"

@@ -171,6 +171,14 @@ class simulation_host final : public detail::backend, public process_maker {
     const turn mine(*this);
     mine.process().open_promise(one);
   }
+  bool yield(detail::task&, std::uint64_t index, detail::record_ptr item) override {
+    const turn mine(*this);
+    return mine.process().yield(index, item);
+  }
+  void taken(detail::task& generator) noexcept override {
+    const turn mine(*this, false);
+    mine.process().taken(generator);
+  }
   bool fulfil(detail::record& target, detail::record_ptr made, detail::failure_ptr why) override {
     const turn mine(*this);
     return mine.process().fulfil(target, made, why);

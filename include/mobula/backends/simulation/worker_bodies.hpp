@@ -16,6 +16,7 @@
 #include "mobula/backends/hosting/objects.hpp"
 #include "mobula/backends/hosting/promises.hpp"
 #include "mobula/backends/hosting/stored.hpp"
+#include "mobula/backends/hosting/streams.hpp"
 #include "mobula/backends/simulation/worker_process.hpp"
 
 namespace mobula::simulation {

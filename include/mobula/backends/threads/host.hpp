@@ -123,6 +123,19 @@ class threads_host final : public backend, private pool_client, private actor_cl
     end_task(static_cast<task&>(one), std::move(why), how.recursive);
   }
 
+  bool yield(task& running, std::uint64_t index, record_ptr item) override {
+    stream_state& to = *running.wishes->stream;
+    if (index < to.pushed()) return true;
+    if (bodies_.through_bytes()) item = detail::through_bytes(*item);
+    record_ptr arrival;
+    if (!to.push(std::move(item), arrival)) return false;
+    stream_state::wake(std::move(arrival));
+    while (const record_ptr room = to.full(epoch_)) {
+      pool_.await(*room, clock::time_point::max());
+    }
+    return true;
+  }
+
   // Actors.
 
   actor_ptr spawn(task& constructor, const actor_request& request) override {

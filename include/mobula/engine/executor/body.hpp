@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
+#include <memory>
 
 #include <boost/container/small_vector.hpp>
 
@@ -18,6 +20,12 @@ struct call_group;
 struct lease_line;
 struct argument_pin;
 class line;
+
+/// What a generator's caller has said about its items (`stream_room`), and how far it is.
+struct item_room {
+  std::deque<object_key> items;  ///< the objects of the next ones
+  std::uint64_t given = 0;       ///< in all attempts
+};
 
 enum class body_kind : std::uint8_t { task, call, constructor, destructor };
 
@@ -45,6 +53,8 @@ struct body {
   push_task push;               ///< of tasks and calls
   actor_life* actor = nullptr;  ///< of all but tasks
   void* user = nullptr;         ///< the host's; null at `run`
+  /// Of a generator, from when its caller has said something. The host takes items out.
+  std::unique_ptr<item_room> items;
 
   /// What is to be called; not of destructors.
   const invocation& what() const;

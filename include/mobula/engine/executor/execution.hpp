@@ -150,6 +150,7 @@ class execution {
     what.values.clear();
     one.push.task = object_key{};
     one.push.report_begin = false;
+    one.items.reset();
     one.state = body_state::unused;
     one.actor = nullptr;
     one.user = nullptr;

@@ -65,6 +65,19 @@ class executor {
                    core_.host(), one->push,
                    one->actor == nullptr ? std::string_view{} : one->actor->made.label)));
   }
+  void receive(party from, stream_room&& word, instant) {
+    body* const one = core_.unanswered(word.task);
+    // That of a call which has begun anew in place is greater.
+    if (one == nullptr || one->caller != from || one->push.attempt < word.attempt) {
+      return count_stray(false);  // it has been answered, say
+    }
+    if (!one->items) {
+      one->items = std::make_unique<item_room>();
+      one->items->given = word.first;
+    }
+    one->items->items.insert(one->items->items.end(), word.items.begin(), word.items.end());
+    if (one->state != body_state::waiting) core_.host().room_made(*one);
+  }
   void receive(party from, steal_tasks&& order, instant) { count_stray(tasks_.steal(from, order)); }
   void receive(party from, body_resumed&& word, instant) {
     count_stray(from == core_.options().node && tasks_.resumed(word.lease));
@@ -92,7 +105,8 @@ class executor {
   static constexpr bool is_for_executor =
       std::same_as<Message, push_task> || std::same_as<Message, cancel_task> ||
       std::same_as<Message, steal_tasks> || std::same_as<Message, body_resumed> ||
-      std::same_as<Message, make_actor> || std::same_as<Message, end_actor>;
+      std::same_as<Message, make_actor> || std::same_as<Message, end_actor> ||
+      std::same_as<Message, stream_room>;
 
   /// The party is dead. What it pushed and waits is dropped; what runs is asked to stop, and its
   /// results go nowhere. Its actors are ended by the directory.

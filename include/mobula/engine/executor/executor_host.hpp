@@ -28,6 +28,9 @@ class executor_host : public outbox {
   /// A body that was `body_unblocked` goes on.
   virtual void resume(body& one) = 0;
 
+  /// There is more in its `items`, or word of them at all. Only of bodies that have begun.
+  virtual void room_made(body& one) = 0;
+
   /// The caller does not cover the references of this running body any more (docs/ENGINE.md,
   /// "References", rule 2): it is answered before its end, or the caller is dead. Returns those
   /// that the worker still uses, and holds from now on by itself; they are the answer's `kept`.

@@ -236,7 +236,7 @@ class calls {
         const slot task = one.pushed.first;
         answered(task);
         end_mentions(tasks_[task], references_);
-        tasks_[task].may_be_stored = true;
+        tasks_[task].worker_died(true);
         if (tasks_[task].decided) {
           out.push_back({task, {}});
         } else {
@@ -384,6 +384,7 @@ class calls {
     sent.retries = one.retries_left;
     mention(one, references_);
     out_.send(of.worker, std::move(sent));
+    if (one.stream) send_room(one, 0, out_);
   }
 
   void hold(slot task) {

@@ -358,6 +358,7 @@ class task_leases {
     sent.what = one.what;
     mention(one, references_);
     out_.send(at.worker, std::move(sent));
+    if (one.stream) send_room(one, 0, out_);
   }
 
   /// A dry lease takes half of what the most loaded one has not begun.

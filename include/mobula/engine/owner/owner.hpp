@@ -131,6 +131,23 @@ class owner final : private references_host {
     return first;
   }
 
+  /// A generator that runs here gives its next item to `to`, which pushed it. The references inside
+  /// are taken over.
+  void give(party to, stream_item&& what, instant now) {
+    key_list own_uses = what.result.refs;
+    if (!references_.is_dead(to)) {
+      for_each_mention(what.result, [&](object_key key) { references_.sending(to, key); });
+      host_.send(to, std::move(what));
+    }
+    objects_.drop(own_uses);
+    step(now);
+  }
+  /// The program has taken an item of its generator's stream.
+  void taken(object_key generator, instant now) {
+    tasks_.streams().taken(generator);
+    step(now);
+  }
+
   /// Decides the outcome of what is not settled; see docs/ENGINE.md.
   void cancel(object_key object, cancel_spec how, error_fields why, instant now) {
     const outcome* const known = objects_.result(object);
@@ -252,6 +269,11 @@ class owner final : private references_host {
   bool handle(party from, call_begun&& what, instant) { return tasks_.begun(from, what.task); }
   bool handle(party from, tasks_returned&& what, instant now) {
     return tasks_.returned(from, what, now);
+  }
+
+  bool handle(party from, stream_item&& what, instant) {
+    for (const object_key& key : what.result.refs) references_.arrived(from, key);
+    return tasks_.streams().given(from, std::move(what));
   }
 
   // --- The node's messages -----------------------------------------------------------------------

@@ -34,6 +34,8 @@ struct task_spec {
   key_list after;
   std::int32_t retries = 0;  ///< -1: without end
   instant deadline = never;
+  bool yields = false;              ///< a generator, of which this party reads the items
+  std::uint64_t stream_buffer = 0;  ///< see `streams::open`
 };
 struct call_spec {
   object_key actor;          ///< the submitter holds a use of it
@@ -46,6 +48,8 @@ struct call_spec {
   bool stop_actor = false;
   bool post = false;
   instant deadline = never;
+  bool yields = false;
+  std::uint64_t stream_buffer = 0;
 };
 struct cancel_spec {
   bool recursive = true;  ///< what the body has submitted is cancelled too
@@ -60,6 +64,9 @@ class owner_host : public outbox {
   /// stored and is lost, which has another outcome later. References inside it are held as long as
   /// the object is, and not lost.
   virtual void settled(object_key object, const outcome& result) = 0;
+  /// A generator has given an item, which `settled` follows. The program has one use of it from now
+  /// on.
+  virtual void item_given(object_key generator, object_key item) = 0;
   /// The answer to `fulfil` of another party's promise, once each. Where that party is dead there
   /// is nobody left to refuse it.
   virtual void promise_answered(std::uint64_t request, bool accepted) = 0;

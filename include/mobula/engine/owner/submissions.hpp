@@ -21,6 +21,7 @@
 #include "mobula/engine/owner/objects.hpp"
 #include "mobula/engine/owner/owner_host.hpp"
 #include "mobula/engine/owner/reconstruction.hpp"
+#include "mobula/engine/owner/streams.hpp"
 #include "mobula/engine/owner/task_slot.hpp"
 #include "mobula/engine/references.hpp"
 #include "mobula/engine/slab.hpp"
@@ -44,15 +45,15 @@ class submissions {
         objects_(known),
         again_(options, refs, known),
         leases_(options.node, tasks_, refs, host, options.leasing),
-        calls_(options.directory, tasks_, refs, host) {}
-  submissions(const submissions&) = delete;
-  submissions& operator=(const submissions&) = delete;
+        calls_(options.directory, tasks_, refs, host),
+        streams_(tasks_, refs, known, host) {}
 
   // --- New ones: each gives its caller one use of the result -------------------------------------
 
   object_key task(task_spec&& spec) {
     const slot made = take(std::move(spec.what), std::move(spec.after), spec.retries);
     tasks_[made].home = leases_.enter(spec.home);
+    if (spec.yields) streams_.open(tasks_[made], spec.stream_buffer);
     return begin(made, spec.deadline);
   }
   object_key call(call_spec&& spec) {
@@ -62,6 +63,7 @@ class submissions {
     one.report_begin = spec.report_begin;
     one.stop_actor = spec.stop_actor;
     one.post = spec.post;
+    if (spec.yields) streams_.open(one, spec.stream_buffer);
     become_call(one, spec.actor, spec.caller);
     return begin(made, spec.deadline);
   }
@@ -191,7 +193,7 @@ class submissions {
     for (std::size_t i = lost.size(); i-- > 0;) {
       const slot task = lost[i].task;
       task_slot& one = tasks_[task];
-      one.may_be_stored = one.may_be_stored || lost[i].begun;
+      one.worker_died(lost[i].begun);
       if (one.decided) {
         end(task, {});
       } else if (!lost[i].begun || one.may_retry()) {
@@ -228,6 +230,7 @@ class submissions {
 
   [[nodiscard]] std::size_t size() const noexcept { return tasks_.size(); }
   [[nodiscard]] const task_leases& leases() const noexcept { return leases_; }
+  engine::streams& streams() noexcept { return streams_; }
   [[nodiscard]] const engine::calls& calls() const noexcept { return calls_; }
   [[nodiscard]] std::size_t deadline_count() const noexcept { return deadlines_.size(); }
   [[nodiscard]] const engine::lineage& lineage() const noexcept { return again_.lineage(); }
@@ -284,10 +287,8 @@ class submissions {
     objects_.set_maker(key, task);
     references_.use(key);  // the task's own
     for (const object_key& ref : one.what.refs) references_.use(ref);
-    if (deadline != never) {
-      one.deadline = deadline;
-      deadlines_.push(deadline, key);
-    }
+    one.deadline = deadline;
+    if (deadline != never) deadlines_.push(deadline, key);
     std::shared_ptr<const error_fields> failed;
     const auto wait_for = [&](object_key object) {
       references_.use(object);
@@ -358,7 +359,6 @@ class submissions {
     } else {
       objects_.decide(one.key, std::move(result));
     }
-    if (one.may_be_stored) objects_.free_stored(one.key);
     finish(task);
     if (unpublished && objects_.lose(key)) make_again(key, *unpublished);
   }
@@ -371,6 +371,8 @@ class submissions {
       for (const carried& need : one.what.values) objects_.give_up(need.object, waits);
       for (const object_key& order : one.after) objects_.give_up(order, waits);
     }
+    if (one.may_be_stored) objects_.free_stored(key);
+    streams_.close(one);
     let_go(one, references_);
     if (!one.is_call && !one.is_constructor) leases_.leave(one.home);
     objects_.set_maker(key, no_slot);
@@ -474,12 +476,8 @@ class submissions {
   void end_calls() {
     // Nothing that follows adds to it: what is decided is published later.
     for (ended_call& one : over_) {
-      if (one.result.kind == outcome_kind::pending) {
-        if (tasks_[one.task].may_be_stored) objects_.free_stored(tasks_[one.task].key);
-        finish(one.task);
-      } else {
-        end(one.task, std::move(one.result));
-      }
+      if (one.result.kind == outcome_kind::pending) finish(one.task);
+      else end(one.task, std::move(one.result));
     }
     over_.clear();
   }
@@ -492,6 +490,7 @@ class submissions {
   slab<task_slot> tasks_;
   task_leases leases_;
   engine::calls calls_;
+  engine::streams streams_;
   deadlines deadlines_;
   std::uint64_t calls_again_ = 0;
   std::vector<ended_call> over_;  ///< of the event that is handled

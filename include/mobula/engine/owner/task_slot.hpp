@@ -2,7 +2,9 @@
 
 /// What the owner knows of a task or call that is not over yet, and the lists in which it stands.
 
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <utility>
@@ -12,6 +14,7 @@
 #include "mobula/core/assert.hpp"
 #include "mobula/engine/mentions.hpp"
 #include "mobula/engine/messages.hpp"
+#include "mobula/engine/outbox.hpp"
 #include "mobula/engine/references.hpp"
 #include "mobula/engine/slab.hpp"
 
@@ -25,6 +28,16 @@ namespace mobula::engine {
 /// has it stays `pushed` until the worker answers or dies, for so long the worker may need what the
 /// arguments mention; in any other state it goes at once.
 enum class task_state : std::uint8_t { waiting, ready, pushed, held };
+
+/// Of a generator: the objects of the items that it may give next, in their order.
+struct open_items {
+  std::deque<object_key> keys;
+  std::uint64_t given = 0;   ///< items
+  std::uint64_t taken = 0;   ///< of those, by the reader; counted where there is a `buffer`
+  std::uint64_t buffer = 0;  ///< 0: the reader need not keep up
+  /// Of so many items, given ones counted, a dead worker may have stored some and not given them.
+  std::uint64_t doubtful = 0;
+};
 
 /// In at most one list at a time: a class's queue, a lease's unanswered pushes, an actor's pushes,
 /// an actor's held calls, a line.
@@ -62,6 +75,7 @@ struct task_slot {
   bool stop_actor = false;
   bool post = false;
   instant deadline = never;
+  std::unique_ptr<open_items> stream;  ///< null: no generator, or nobody reads it any more
   std::unique_ptr<outcome> answer;  ///< while held: the worker's last word; null: it died
 
   slot next = no_slot;
@@ -71,6 +85,12 @@ struct task_slot {
     return state == task_state::pushed && worker == who;
   }
   [[nodiscard]] bool may_retry() const noexcept { return !decided && retries_left != 0; }
+  /// The worker to which it was pushed is dead; of items it may have stored more than it gave, and
+  /// what it had begun may not be known.
+  void worker_died(bool may_have_stored) noexcept {
+    may_be_stored = may_be_stored || may_have_stored;
+    if (stream) stream->doubtful = stream->given + stream->keys.size();
+  }
   /// One more attempt.
   void retry() noexcept {
     if (retries_left > 0) --retries_left;
@@ -98,12 +118,23 @@ struct task_slot {
     group.clear();
     deadline = never;
     actor = object_key{};
+    stream.reset();
   }
 };
 
 /// The task is pushed to `worker`: everything that it names is on its way.
 inline void mention(const task_slot& one, references& refs) {
   for_each_mention(one.what, [&](object_key key) { refs.sending(one.worker, key); });
+}
+/// A generator's worker learns of the open objects from the `from`-th on.
+inline void send_room(const task_slot& one, std::size_t from, outbox& out) {
+  stream_room sent;
+  sent.task = one.key;
+  sent.attempt = one.attempt;
+  sent.first = one.stream->given + from;
+  const auto begin = one.stream->keys.begin() + static_cast<std::ptrdiff_t>(from);
+  sent.items = key_list(begin, one.stream->keys.end());
+  out.send(one.worker, message(std::move(sent)));
 }
 /// The push is over; the worker keeps what stands in `kept`.
 inline void end_mentions(const task_slot& one, references& refs, const key_list& kept = {}) {
