@@ -2,9 +2,10 @@
 // circle, and headers keep the house's rules. Prints what the graph looks like.
 //
 //   $ layers include tools/layers.txt
+//   $ layers include tools/layers.txt --reaches
 //
-// Ends with 1 and one line per fault if there are any. The table explains itself in
-// tools/layers.txt.
+// Ends with 1 and one line per fault if there are any. With --reaches it prints what each public
+// header brings with it, and nothing else. The table explains itself in tools/layers.txt.
 
 #include <algorithm>
 #include <cstddef>
@@ -36,6 +37,7 @@ struct rule {
 
 struct table {
   std::vector<layer> layers;
+  std::vector<std::string> publics;  // headers, or layers for the headers in their folder
   std::vector<rule> never;
   std::vector<rule> only;
   std::vector<rule> pure;  // of folders
@@ -83,6 +85,8 @@ table read_table(const std::filesystem::path& path) {
     int rank = 0;
     if (kind == "layer" && words >> name >> rank) {
       result.layers.push_back({name, rank});
+    } else if (kind == "public" && words >> name) {
+      result.publics.push_back(name);
     } else if ((kind == "never" || kind == "only" || kind == "pure") && words >> name &&
                name.back() == ':') {
       name.pop_back();
@@ -247,26 +251,40 @@ std::map<std::string, std::string> closure(const graph& headers, const std::stri
   return reached;
 }
 
-void check_never(const graph& headers, const rule& forbidden) {
-  const auto root = headers.find(forbidden.header);
-  if (root == headers.end()) {
-    return;
-  }
-  auto reached = closure(headers, forbidden.header);
-  reached.emplace(forbidden.header, "");
+// Whether one of the names is that of the header, or begins it and ends with a star.
+bool has(const std::set<std::string>& names, const std::string& header) {
+  return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+    return name.back() == '*' ? header.starts_with(name.substr(0, name.size() - 1))
+                              : header == name;
+  });
+}
+
+void check_never_from(const graph& headers, const std::string& root, const rule& forbidden) {
+  auto reached = closure(headers, root);
+  reached.emplace(root, "");
   for (const auto& [name, through] : reached) {
     const auto found = headers.find(name);
     if (found == headers.end()) {
       continue;
     }
     for (const std::string& foreign : found->second.foreign) {
-      if (forbidden.names.contains(foreign)) {
+      if (has(forbidden.names, foreign)) {
         std::string way = name;
-        for (std::string step = name; step != forbidden.header; way = step + " -> " + way) {
+        for (std::string step = name; step != root; way = step + " -> " + way) {
           step = reached.at(step);
         }
-        fault(forbidden.header, "must not reach <" + foreign + ">, but does: " + way);
+        fault(root, "must not reach <" + foreign + ">, but does: " + way);
       }
+    }
+  }
+}
+
+// For one header, or for all of a layer.
+void check_never(const table& rules, const graph& headers, const rule& forbidden) {
+  for (const auto& [name, content] : headers) {
+    const layer* at = layer_of(rules, name);
+    if (name == forbidden.header || (at != nullptr && at->prefix == forbidden.header)) {
+      check_never_from(headers, name, forbidden);
     }
   }
 }
@@ -342,11 +360,49 @@ void print_statistics(const table& rules, const graph& headers) {
             << " by " << widest_name << '\n';
 }
 
+bool is_public(const table& rules, const std::string& name) {
+  const std::string folder = name.substr(0, name.rfind('/') + 1);
+  const layer* at = layer_of(rules, name);
+  return std::any_of(rules.publics.begin(), rules.publics.end(), [&](const std::string& entry) {
+    return entry == name || (entry == folder && at != nullptr && at->prefix == folder);
+  });
+}
+
+// For each public header, how many of our own come with it, and which others any of them includes.
+void print_reached(const table& rules, const graph& headers) {
+  for (const auto& [name, content] : headers) {
+    if (!is_public(rules, name)) {
+      continue;
+    }
+    const auto reached = closure(headers, name);
+    std::set<std::string> foreign = content.foreign;
+    for (const auto& [inner, through] : reached) {
+      const auto found = headers.find(inner);
+      if (found != headers.end()) {
+        foreign.insert(found->second.foreign.begin(), found->second.foreign.end());
+      }
+    }
+    std::cout << name << ": " << reached.size() << " of ours, " << foreign.size() << " others\n";
+    std::string line;
+    for (const std::string& one : foreign) {
+      if (line.size() + one.size() + 1 > columns_max) {
+        std::cout << line << '\n';
+        line.clear();
+      }
+      line += (line.empty() ? "    " : " ") + one;
+    }
+    if (!line.empty()) {
+      std::cout << line << '\n';
+    }
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 3) {
-    std::cerr << "usage: layers INCLUDE_DIRECTORY TABLE\n";
+  const bool only_reaches = argc == 4 && std::string{argv[3]} == "--reaches";
+  if (argc != 3 && !only_reaches) {
+    std::cerr << "usage: layers INCLUDE_DIRECTORY TABLE [--reaches]\n";
     return 2;
   }
   const table rules = read_table(argv[2]);
@@ -354,6 +410,10 @@ int main(int argc, char** argv) {
   if (headers.empty()) {
     std::cerr << "layers: no header below " << argv[1] << '\n';
     return 2;
+  }
+  if (only_reaches) {
+    print_reached(rules, headers);
+    return 0;
   }
 
   for (const auto& [name, content] : headers) {
@@ -376,7 +436,7 @@ int main(int argc, char** argv) {
     find_circles(headers, name, path, done);
   }
   for (const rule& forbidden : rules.never) {
-    check_never(headers, forbidden);
+    check_never(rules, headers, forbidden);
   }
   for (const rule& allowed : rules.only) {
     check_only(headers, allowed);

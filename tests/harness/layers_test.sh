@@ -10,7 +10,10 @@ layer mobula/core/ 0
 layer mobula/left/ 1   # strangers
 layer mobula/right/ 1
 layer mobula/ 2
+public mobula/
+public mobula/right/b.hpp
 never mobula/mobula.hpp: iostream regex
+never mobula/left/: deque list/*
 only mobula/core/fwd.hpp: cstddef cstdint
 TABLE
 
@@ -47,6 +50,11 @@ header mobula/mobula.hpp '#include "mobula/right/b.hpp"'
 check 1 'must not reach <iostream>, but does: mobula/mobula.hpp -> mobula/right/b.hpp'
 header mobula/mobula.hpp '#include <regex>'
 check 1 'must not reach <regex>, but does: mobula/mobula.hpp'
+header mobula/left/a.hpp '#include <list/of/things.hpp>'
+check 1 'mobula/left/a.hpp: must not reach <list/of/things.hpp>, but does: mobula/left/a.hpp'
+header mobula/left/inner/c.hpp '#include "mobula/core/ids.hpp"'
+header mobula/core/ids.hpp '#include <deque>'
+check 1 'mobula/left/inner/c.hpp: must not reach <deque>, but does: mobula/left/inner/c.hpp -> mobula/core/ids.hpp'
 header mobula/left/a.hpp '#include "mobula/core/none.hpp"'
 check 1 'includes mobula/core/none.hpp, which does not exist'
 header mobula/left/a.hpp '#include "ids.hpp"'
@@ -64,6 +72,10 @@ header mobula/left/a.hpp "///$wide" "/// $wide"
 check 1 'mobula/left/a.hpp: line 5 has 101 columns, more than 100'
 header mobula/left/a.hpp "///$wide"
 check 0 '0 faults'
+header mobula/right/b.hpp '#include <mobula/core/ids.hpp>' '#include <iostream>' '#include <array>'
+expect 0 $'mobula/mobula.hpp: 4 of ours, 2 others\n    cstddef string\nmobula/right/b.hpp: 3 of ours, 4 others\n    array cstddef iostream string' \
+  "$tool" "$tree" "$table" --reaches
+expect 2 'usage: layers' "$tool" "$tree" "$table" --reach
 echo 'layer mobula/core/' >>"$table"
 check 2 'not understood: layer mobula/core/'
 
