@@ -8,7 +8,7 @@ cd "$root"
 # What builds the library and the main job, and what the rest of the tests, examples and benchmarks needs on top.
 packages_basic=(g++ cmake ninja-build ccache)
 packages_all=("${packages_basic[@]}" libboost1.81-dev libboost-serialization1.81-dev libboost-context1.81-dev
-  libtbb-dev libcereal-dev catch2 pkg-config libcaf-dev libbenchmark-dev)
+  libtbb-dev libcereal-dev catch2 pkg-config libcaf-dev libbenchmark-dev doxygen)
 
 steps=1 step=0
 

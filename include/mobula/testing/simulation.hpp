@@ -3,8 +3,9 @@
 /// What tests do with a simulation: run a program from many seeds, break things, and look at what
 /// happened.
 ///
-///   testing::for_each_seed({.count = 1000}, {.faults = {.worker_crashes = 0.5, .swarm = true}}, []
-/// {
+///   mobula::simulation_options options;
+///   options.faults = {.worker_crashes = 0.5, .swarm = true};
+///   testing::for_each_seed({.count = 1000}, options, [] {
 ///     ... a whole program; it throws where it finds something wrong ...
 ///   });
 ///
