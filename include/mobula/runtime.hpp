@@ -44,7 +44,7 @@ inline constexpr std::array<backend_name, 5> backend_names{{{"threads", true},
     const std::string header = "<mobula/backends/" + wanted + ".hpp>";
     throw std::invalid_argument(
         "backend " + detail::quoted(wanted) + " is not in this program: " +
-        (exists ? "include " + header + " next to main"
+        (exists ? "include " + header + " next to main (CMake: link mobula::" + wanted + " too)"
                 : "it comes with " + header + ", which this version of Mobula does not have yet"));
   }
   throw std::invalid_argument("backend " + detail::quoted(wanted) + " does not exist" +

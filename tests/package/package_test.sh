@@ -4,7 +4,7 @@
 #
 #   package_test.sh NAME
 #
-# runs the function NAME below. CTest sets the variables CMAKE, GENERATOR, CXX, CXXFLAGS, LAUNCHER, BUILD, SOURCE, BOOST.
+# runs the function NAME below. CTest sets the variables CMAKE, GENERATOR, CXX, CXXFLAGS, LAUNCHER, BUILD, SOURCE, BOOST, PYTHON, CONAN.
 set -euo pipefail
 
 name=$1
@@ -25,12 +25,37 @@ configure() {
     ${LAUNCHER:+-D CMAKE_CXX_COMPILER_LAUNCHER="$LAUNCHER"} ${BOOST:+-D MOBULA_BOOST_INCLUDE_DIR="$BOOST"} "$@"
 }
 
-# Builds and runs the consumer.
+# Builds and runs the consumer, with these arguments.
 works() {
   "$CMAKE" --build "$work/build"
   local output
-  output=$("$work/build/consumer")
+  output=$("$work/build/consumer" "$@")
   [[ $output == '1 + 2 = 3' ]] || fail "the consumer printed: $output"
+}
+
+# compiles <pkg-config's path> <source>: builds and runs the program as somebody without CMake does
+compiles() {
+  local -a flags
+  export PKG_CONFIG_PATH=$1
+  pkg-config --exact-version="$(version)" mobula || fail "pkg-config says version $(pkg-config --modversion mobula)"
+  # It escapes what a shell would not take as it is.
+  eval "flags=($(pkg-config --cflags --libs mobula))"
+  # shellcheck disable=SC2086
+  $LAUNCHER "$CXX" -std=c++20 $CXXFLAGS -c "$2" -o "$work/consumer.o" "${flags[@]}"
+  # shellcheck disable=SC2086
+  "$CXX" $CXXFLAGS "$work/consumer.o" -o "$work/consumer" "${flags[@]}"
+  [[ $("$work/consumer") == '1 + 2 = 3' ]] || fail "the consumer printed something else"
+}
+
+version() { sed -n 's/^project(mobula VERSION \([0-9.]*\) .*/\1/p' "$SOURCE/CMakeLists.txt"; }
+
+# Hides the installation until the end, and sets `moved` to where a copy of it is, with a space in its path.
+move() {
+  moved="$work/another place/prefix"
+  mkdir -p "$work/another place"
+  cp -r "$stage" "$moved"
+  mv "$stage" "$stage.hidden"
+  trap 'mv "$stage.hidden" "$stage"' EXIT
 }
 
 # refused <text> <command>...: the command must fail and say so
@@ -69,11 +94,8 @@ is_found_and_used() {
 }
 
 is_found_where_it_was_moved() {
-  mkdir -p "$work/another place"
-  cp -r "$stage" "$work/another place/prefix"
-  mv "$stage" "$stage.hidden"
-  trap 'mv "$stage.hidden" "$stage"' EXIT
-  configure -D CMAKE_PREFIX_PATH="$work/another place/prefix" -D MOBULA_COMPONENTS='threads;backends' \
+  move
+  configure -D CMAKE_PREFIX_PATH="$moved" -D MOBULA_VERSION=0.1 -D MOBULA_COMPONENTS='threads;backends' \
     -D MOBULA_TARGETS=mobula::threads
   works
 }
@@ -103,14 +125,82 @@ refuses_an_unknown_component() {
 }
 
 refuses_another_version() {
-  refused 'version: 0.1.0' configure -D CMAKE_PREFIX_PATH="$stage" -D MOBULA_VERSION=0.2
-  rm -rf "$work/build"
-  refused 'version: 0.1.0' configure -D CMAKE_PREFIX_PATH="$stage" -D MOBULA_VERSION=1.0
+  local wanted have
+  have=$(version)
+  # The next patch, the next minor version, the next major one, and one before.
+  for wanted in "${have%.*}.$((${have##*.} + 1))" 0.2 1.0 0.0.9; do
+    rm -rf "$work/build"
+    refused "compatible with requested version \"$wanted\"" configure -D CMAKE_PREFIX_PATH="$stage" \
+      -D MOBULA_VERSION=$wanted
+    rm -rf "$work/build"
+    refused "version: $have" configure -D CMAKE_PREFIX_PATH="$stage" -D MOBULA_VERSION=$wanted
+  done
 }
 
 is_added_as_a_subdirectory() {
   configure -D MOBULA_SOURCE="$SOURCE" -D MOBULA_TARGETS=mobula::backends
   works
+}
+
+is_fetched() {
+  configure -D MOBULA_FETCH=ON -D FETCHCONTENT_SOURCE_DIR_MOBULA="$SOURCE" -D FETCHCONTENT_FULLY_DISCONNECTED=ON \
+    -D MOBULA_TARGETS=mobula::backends
+  works
+}
+
+# The library of the backends, compiled by who uses the installation; of those alone that need no Boost, for the sake of time.
+is_compiled_once() {
+  configure -D CMAKE_PREFIX_PATH="$stage" -D MOBULA_BOOST_INCLUDE_DIR="$work/nowhere" -D MOBULA_COMPONENTS='backends;compiled' \
+    -D MOBULA_TARGETS=mobula::compiled -D MOBULA_MAIN=backends.cpp
+  works
+  works --mobula-backend=loopback
+  [[ -e $work/build/libmobula_compiled.a ]] || fail "there is no library"
+}
+
+# without <library> <component>...: with MOBULA_USE_<library> off these components are left out, the rest works, and who
+# links one of them is told.
+without() {
+  local library=$1 component
+  shift
+  local absent
+  absent=$(IFS=';' && echo "$*")
+  configure -D MOBULA_SOURCE="$SOURCE" -D MOBULA_USE_"$library"=OFF -D MOBULA_ABSENT="$absent" \
+    -D MOBULA_TARGETS=mobula::backends >"$work/log"
+  works
+  for component in "$@"; do
+    grep -q "Mobula: without mobula::$component, because MOBULA_USE_$library is off" "$work/log" ||
+      fail "nobody said why mobula::$component is not there"
+  done
+  refused "mobula::$1" configure -D MOBULA_TARGETS="mobula::$1"
+}
+
+builds_without_tbb() { without TBB tbb; }
+builds_without_cereal() { without CEREAL cereal; }
+builds_without_boost_serialization() { without BOOST_SERIALIZATION boost_serialization; }
+builds_without_boost_context() { without BOOST_CONTEXT simulation; }
+builds_without_boost() {
+  without BOOST processes simulation engine hosting boost_serialization
+  # All backends that are left, and what a program says that is asked for one that is not.
+  rm -rf "$work/build"
+  configure -D MOBULA_SOURCE="$SOURCE" -D MOBULA_USE_BOOST=OFF -D MOBULA_TARGETS=mobula::backends -D MOBULA_MAIN=backends.cpp
+  works
+  works --mobula-backend=loopback
+  local missing
+  for missing in processes simulation; do
+    refused "backend \"$missing\" is not in this program: include <mobula/backends/$missing.hpp> next to main (CMake: link mobula::$missing too)" \
+      "$work/build/consumer" --mobula-backend="$missing"
+  done
+}
+
+# What was left out of the installation, whatever is there now, is refused with the reason.
+says_what_was_left_out() {
+  "$CMAKE" -S "$SOURCE" -B "$work/mobula" -G "$GENERATOR" -D CMAKE_CXX_FLAGS="$CXXFLAGS" -D MOBULA_USE_BOOST=OFF \
+    -D MOBULA_BUILD_TESTS=OFF -D MOBULA_BUILD_EXAMPLES=OFF -D MOBULA_BUILD_BENCH=OFF >"$work/log"
+  "$CMAKE" --install "$work/mobula" --prefix "$work/stage" >"$work/log"
+  refused "made without the component 'processes', because MOBULA_USE_BOOST is off. There are: core, mobula, threads, loopback" \
+    configure -D CMAKE_PREFIX_PATH="$work/stage" -D MOBULA_COMPONENTS='threads;processes'
+  rm -rf "$work/build"
+  configure -D CMAKE_PREFIX_PATH="$work/stage" -D MOBULA_ABSENT='processes;simulation' -D MOBULA_TARGETS=mobula::backends
 }
 
 names_the_package_that_is_missing() {
@@ -124,16 +214,87 @@ names_the_package_that_is_missing() {
     -D MOBULA_BOOST_INCLUDE_DIR="$work/old"
 }
 
-is_found_by_pkg_config() {
-  local flags
-  export PKG_CONFIG_PATH=$stage/share/pkgconfig
-  pkg-config --exact-version=0.1.0 mobula || fail "pkg-config says version $(pkg-config --modversion mobula)"
-  read -r -a flags <<<"$(pkg-config --cflags --libs mobula)"
-  # shellcheck disable=SC2086
-  $LAUNCHER "$CXX" -std=c++20 $CXXFLAGS -c "$here/consumer/main.cpp" -o "$work/consumer.o" "${flags[@]}"
-  # shellcheck disable=SC2086
-  "$CXX" $CXXFLAGS "$work/consumer.o" -o "$work/consumer" "${flags[@]}"
-  [[ $("$work/consumer") == '1 + 2 = 3' ]] || fail "the consumer printed something else"
+is_found_by_pkg_config_where_it_was_moved() {
+  move
+  compiles "$moved/share/pkgconfig" "$here/consumer/main.cpp"
+}
+
+# Prints the fields of the package $1, its files that are no headers, and what has another mode or owner than is usual.
+package_facts() {
+  dpkg-deb --field "$1" | sed -E 's/^(Installed-Size|Version): [0-9].*/\1: .../'
+  echo
+  dpkg-deb --contents "$1" |
+    awk '!/^-rw-r--r-- root\/root .*\.hpp$/ && !/^drwxr-xr-x root\/root / {print $1, $2, $6}' | sort -k 3
+}
+
+# `cpack -G DEB` makes it, what stands in it is what libmobula-dev.txt says and all headers, and a program finds it below
+# wherever it is unpacked.
+is_a_debian_package() {
+  (cd "$BUILD" && "${CMAKE%/*}/cpack" -G DEB -B "$work/packages") >"$work/log"
+  local packages=("$work/packages"/*.deb) root=$work/root
+  ((${#packages[@]} == 1)) || fail "there are other packages than one: ${packages[*]}"
+  [[ ${packages[0]} == */libmobula-dev_$(version)-1_all.deb ]] || fail "its file is called ${packages[0]}"
+  diff -u "$here/libmobula-dev.txt" <(package_facts "${packages[0]}") || fail "it has become another package"
+
+  dpkg-deb --extract "${packages[0]}" "$root"
+  diff <(cd "$stage/include" && find . -name '*.hpp' | sort) <(cd "$root/usr/include" && find . -name '*.hpp' | sort) ||
+    fail "its headers are not those that are installed"
+  [[ $(gzip -dc "$root/usr/share/doc/libmobula-dev/changelog.gz") == "$(<"$SOURCE/CHANGELOG.md")" ]] ||
+    fail "its changelog is another one"
+  if grep -rl -e "$SOURCE" -e "$BUILD" "$root/usr/share"; then
+    fail "these files name a directory of this machine"
+  fi
+  configure -D CMAKE_PREFIX_PATH="$root/usr" -D MOBULA_COMPONENTS='threads;backends' -D MOBULA_TARGETS=mobula::threads
+  works
+}
+
+# port <feature>...: runs the portfile into $work/packages
+port() {
+  rm -rf "$work/packages" "$work/vcpkg_build"
+  "$CMAKE" -D PORT_DIR="$SOURCE/packaging/vcpkg/ports/mobula" -D PACKAGES_DIR="$work/packages" \
+    -D BUILD_DIR="$work/vcpkg_build" -D GENERATOR="$GENERATOR" -D FEATURES="$(IFS=';' && echo "$*")" \
+    -P "$here/vcpkg_stubs.cmake" >"$work/log" || fail "the portfile fails: $(tail -n 20 "$work/log")"
+}
+
+# The portfile of packaging/vcpkg makes what a program can use, with the features that were asked for and no others.
+is_a_vcpkg_port() {
+  local manifest=$SOURCE/packaging/vcpkg/ports/mobula/vcpkg.json
+  "$CMAKE" -D MANIFEST="$manifest" -D VERSION="$(version)" -P "$here/vcpkg_manifest.cmake"
+
+  port
+  diff <(printf '%s\n' vcpkg_check_features vcpkg_cmake_configure vcpkg_cmake_install vcpkg_cmake_config_fixup \
+    vcpkg_fixup_pkgconfig vcpkg_install_copyright) "$work/packages.calls" || fail "the portfile does something else"
+  # Where vcpkg wants them, and nothing where it doesn't.
+  diff <(printf '%s\n' include include/mobula share share/mobula share/pkgconfig) \
+    <(cd "$work/packages" && find . -mindepth 1 -maxdepth 2 -type d -printf '%P\n' | sort) || fail "the folders are others"
+  local file
+  for file in mobulaConfig.cmake mobulaConfigVersion.cmake mobula-threads.cmake copyright usage; do
+    [[ -e $work/packages/share/mobula/$file ]] || fail "there is no share/mobula/$file"
+  done
+  mkdir "$work/moved"
+  mv "$work/packages" "$work/moved"
+  configure -D CMAKE_PREFIX_PATH="$work/moved/packages" -D MOBULA_TARGETS=mobula::backends \
+    -D MOBULA_ABSENT='processes;simulation;tbb;cereal;boost_serialization'
+  works
+
+  local component
+  port processes simulation tbb cereal boost-serialization
+  for component in processes simulation tbb cereal boost_serialization; do
+    [[ ! -e $stage/share/cmake/mobula/mobula-$component.cmake || -e $work/packages/share/mobula/mobula-$component.cmake ]] ||
+      fail "the feature brings no mobula::$component"
+  done
+}
+
+is_a_conan_recipe() { "$PYTHON" "$here/conan_test.py" "$SOURCE" "$stage"; }
+
+# With Conan itself, which this machine happens to have. Without the libraries, for those it would download.
+is_made_by_conan() {
+  export CONAN_HOME=$work/conan
+  "$CONAN" profile detect >"$work/log" 2>&1
+  "$CONAN" create "$SOURCE/packaging/conan" -s compiler.cppstd=20 -s build_type=Debug -o '&:with_boost=False' \
+    -c tools.cmake.cmaketoolchain:generator="$GENERATOR" -c tools.cmake.cmake_layout:test_folder="$work/test" \
+    -c tools.cmake.cmaketoolchain:user_presets= >"$work/log" 2>&1 || fail "$(tail -n 40 "$work/log")"
+  grep -q '^1 + 2 = 3$' "$work/log" || fail "the test package printed something else"
 }
 
 "$name"

@@ -1,12 +1,13 @@
 # One INTERFACE target per component, each with the headers it owns.
 
-# mobula_component(<name> [OPTIONAL] HEADERS <pattern>... [WITHOUT <header>...] [LINKS <component or target>...])
+# mobula_component(<name> [OPTIONAL] HEADERS <pattern>... [WITHOUT <header>...] [USES <library>...]
+#                  [LINKS <component or target>...])
 #
 # Makes mobula_<name> with the alias mobula::<name>. Patterns are below include/; one that ends in /*.hpp covers the
-# folder and, where it is not `mobula/` itself, all folders below it. An OPTIONAL component whose LINKS are not all there is left out, and
-# said so.
+# folder and, where it is not `mobula/` itself, all folders below it. An OPTIONAL component is left out, and said so, where
+# MOBULA_USE_<library> is off or its LINKS are not all there. Why is kept for who asks for it in the installed package.
 function(mobula_component name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "OPTIONAL" "" "HEADERS;WITHOUT;LINKS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "OPTIONAL" "" "HEADERS;WITHOUT;USES;LINKS")
   set(include_dir "${PROJECT_SOURCE_DIR}/include")
 
   set(headers "")
@@ -24,18 +25,31 @@ function(mobula_component name)
   set_property(GLOBAL APPEND PROPERTY mobula_headers_owned ${headers})
 
   set(links "")
+  set(why_not "")
+  foreach(library IN LISTS arg_USES)
+    if(NOT MOBULA_USE_${library} AND NOT why_not)
+      set(why_not "MOBULA_USE_${library} is off")
+    endif()
+  endforeach()
   foreach(link IN LISTS arg_LINKS)
     if(TARGET mobula_${link})
       list(APPEND links mobula_${link})
     elseif(TARGET ${link} OR NOT arg_OPTIONAL)
       list(APPEND links ${link})
-    else()
-      if(headers)
-        message(STATUS "Mobula: without mobula::${name} (${headers}), because ${link} was not found")
+    elseif(NOT why_not)
+      # A component that was left out has said why already.
+      get_property(why_not GLOBAL PROPERTY mobula_left_out_${link})
+      if(NOT why_not)
+        set(why_not "${link} was not found")
       endif()
-      return()
     endif()
   endforeach()
+  if(why_not)
+    message(STATUS "Mobula: without mobula::${name}, because ${why_not}")
+    set_property(GLOBAL PROPERTY mobula_left_out_${name} "${why_not}")
+    set_property(GLOBAL APPEND PROPERTY mobula_components_left_out ${name})
+    return()
+  endif()
 
   add_library(mobula_${name} INTERFACE)
   add_library(mobula::${name} ALIAS mobula_${name})

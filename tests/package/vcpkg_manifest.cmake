@@ -1,0 +1,37 @@
+# The manifest is JSON, of this version, and its features are those that the portfile knows.
+#
+#   cmake -D MANIFEST=<vcpkg.json> -D VERSION=0.1.0 -P vcpkg_manifest.cmake
+cmake_minimum_required(VERSION 3.25)
+
+file(READ "${MANIFEST}" manifest)
+string(JSON name GET "${manifest}" name)
+string(JSON version GET "${manifest}" version)
+if(NOT name STREQUAL "mobula" OR NOT version STREQUAL VERSION)
+  message(FATAL_ERROR "The manifest is of ${name} ${version}, not of mobula ${VERSION}")
+endif()
+
+cmake_path(GET MANIFEST PARENT_PATH port)
+file(STRINGS "${port}/portfile.cmake" lines REGEX "^ +[a-z-]+ +MOBULA_USE_[A-Z_]+$")
+set(known "")
+foreach(line IN LISTS lines)
+  string(REGEX MATCH "[a-z-]+" feature "${line}")
+  list(APPEND known ${feature})
+endforeach()
+list(SORT known)
+
+string(JSON count LENGTH "${manifest}" features)
+math(EXPR last "${count} - 1")
+set(features "")
+foreach(i RANGE ${last})
+  string(JSON feature MEMBER "${manifest}" features ${i})
+  list(APPEND features ${feature})
+  string(JSON description GET "${manifest}" features ${feature} description)
+  string(JSON dependencies LENGTH "${manifest}" features ${feature} dependencies)
+  if(NOT description OR dependencies EQUAL 0)
+    message(FATAL_ERROR "The feature ${feature} says too little")
+  endif()
+endforeach()
+list(SORT features)
+if(NOT features STREQUAL known)
+  message(FATAL_ERROR "The manifest has the features ${features}, the portfile ${known}")
+endif()
