@@ -75,6 +75,113 @@ TEST_CASE("an actor's call that waits goes on at once, and no other takes its pl
   CHECK(at.end("A1") == words{"A <- done A1 = 1", "run A2"});
 }
 
+TEST_CASE("a call that gives way lets others run, and comes back before those that are new",
+          "[executor][clause-22]") {
+  bench at;
+  make_actor one = maker();
+  one.max_concurrency = 0;
+  make(at, one);
+  CHECK(at.tell(a, call(a, 1)) == words{"run A1"});
+  at.tell(a, call(a, 2));
+  at.tell(a, call(a, 3));
+  CHECK(at.give_way("A1") == words{"run A2"});
+  CHECK(at.unblock("A1").empty());  // A2 runs
+  CHECK(at.give_way("A2") == words{"resume A1"});
+  CHECK(at.unblock("A2").empty());
+  CHECK(at.end("A1") == words{"A <- done A1 = 1", "resume A2"});
+  CHECK(at.give_way("A2") == words{"run A3"});
+  CHECK(at.end("A3") == words{"A <- done A3 = 1"});
+  CHECK(at.unblock("A2") == words{"resume A2"});
+  CHECK(at.block("A2").empty());  // a blocking wait keeps its place
+  CHECK(at.tell(a, call(a, 4)).empty());
+  CHECK(at.unblock("A2") == words{"resume A2"});
+  CHECK(at.end("A2") == words{"A <- done A2 = 1", "run A4"});
+}
+
+TEST_CASE("no more calls have begun than an actor says, wherever they wait",
+          "[executor][clause-22]") {
+  bench at;
+  SECTION("one") {
+    make(at);
+    at.tell(a, call(a, 1));
+    at.tell(a, call(a, 2));
+    CHECK(at.give_way("A1").empty());
+    CHECK(at.unblock("A1") == words{"resume A1"});
+    CHECK(at.end("A1") == words{"A <- done A1 = 1", "run A2"});
+  }
+  SECTION("a thousand, where it says nothing") {
+    make_actor one = maker();
+    one.max_concurrency = 0;
+    make(at, one);
+    for (std::uint64_t i = 1; i <= 1000; ++i) {
+      const std::string name = "A" + std::to_string(i);
+      CHECK(at.tell(a, call(a, i)) == words{"run " + name});
+      CHECK(at.give_way(name).empty());
+    }
+    CHECK(at.tell(a, call(a, 1001)).empty());
+    CHECK(at.unblock("A5") == words{"resume A5"});
+    CHECK(at.end("A5") == words{"A <- done A5 = 1", "run A1001"});
+  }
+}
+
+TEST_CASE("where calls overlap, segments of coroutines still don't", "[executor][clause-22]") {
+  bench at;
+  make(at, with_groups(3));
+  CHECK(at.tell(a, coroutine_call(a, 1)) == words{"run A1"});
+  CHECK(at.tell(a, coroutine_call(a, 2)).empty());
+  CHECK(at.tell(a, call(a, 3)).empty());  // it does not overtake
+  CHECK(at.tell(a, coroutine_call(a, 4, "io")) == words{"run A4"});
+  CHECK(at.give_way("A1") == words{"run A2", "run A3"});
+  CHECK(at.unblock("A1").empty());
+  CHECK(at.end("A3") == words{"A <- done A3 = 1"});
+  CHECK(at.end("A2") == words{"A <- done A2 = 1", "resume A1"});
+  CHECK(at.end("A1") == words{"A <- done A1 = 1"});
+  CHECK(at.end("A4") == words{"A <- done A4 = 1"});
+}
+
+TEST_CASE("an end reaches calls that gave way", "[executor][clause-26]") {
+  bench at;
+  make_actor one = maker();
+  one.max_concurrency = 0;
+  make(at, one);
+  at.tell(a, call(a, 1));
+  at.give_way("A1");
+  at.tell(a, call(a, 2));
+  at.tell(a, call(a, 3));
+  SECTION("without grace: each unwinds in its turn, and then comes the destructor") {
+    CHECK(at.tell(directory, ender(false)) ==
+          words{"A <- done A3 " + killed, "uncovered A1", "A <- done A1 " + killed,
+                "stop A1 and children", "uncovered A2", "A <- done A2 " + killed,
+                "stop A2 and children"});
+    CHECK(at.unblock("A1").empty());
+    CHECK(at.end("A2") == words{"resume A1"});
+    CHECK(at.give_way("A1").empty());  // it does not look at its stop
+    CHECK(at.unblock("A1") == words{"resume A1"});
+    CHECK(at.end("A1") == words{"run destroy D1/1"});
+  }
+  SECTION("by exit: what they wait for may never come") {
+    CHECK(at.exit("A2") == words{"A <- done A2 " + exited, "A <- done A3 " + exited,
+                                 "uncovered A1", "A <- done A1 " + exited,
+                                 "stop A1 and children"});
+    CHECK(at.unblock("A1") == words{"resume A1"});
+    CHECK(at.end("A1") == words{"run destroy D1/1"});
+  }
+  SECTION("by stop: they end by themselves") {
+    at.tell(a, stop(a, 4));
+    CHECK(at.end("A2") == words{"A <- done A2 = 1", "run A3"});
+    CHECK(at.end("A3") == words{"A <- done A3 = 1"});
+    CHECK(at.unblock("A1") == words{"resume A1"});
+    CHECK(at.end("A1") == words{"A <- done A1 = 1", "run destroy D1/1"});
+  }
+  SECTION("a dead caller's is asked to stop") {
+    CHECK(at.gone(a) == words{"uncovered A1", "stop A1 and children", "uncovered A2",
+                              "stop A2 and children"});
+    CHECK(at.end("A2").empty());
+    CHECK(at.unblock("A1") == words{"resume A1"});
+    CHECK(at.end("A1").empty());
+  }
+}
+
 TEST_CASE("calls are cancelled as tasks are", "[executor][clause-15]") {
   bench at;
   make(at);

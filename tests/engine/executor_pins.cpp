@@ -15,7 +15,7 @@ using namespace executor_test;
 using words = written_host::words;
 
 push_task stored(std::uint64_t n, std::vector<object_key> objects) {
-  return with_stored(task(a, n, 7, n), std::move(objects));
+  return with_stored(push_of(a, n, 7, n), std::move(objects));
 }
 push_task stored_call(std::uint64_t n, std::vector<object_key> objects) {
   return with_stored(call(a, n), std::move(objects));
@@ -43,7 +43,7 @@ TEST_CASE("who waits for arguments holds up its line, and nobody else's", "[exec
   at.tell(directory, maker());
   at.end("make D1/1");
   at.tell(a, stored(1, {x}));
-  CHECK(at.tell(a, task(a, 2, 7, 2)).empty());
+  CHECK(at.tell(a, push_of(a, 2, 7, 2)).empty());
   CHECK(at.tell(a, stored_call(11, {y})) == words{"pin B2"});
   CHECK(at.tell(a, call(a, 12)).empty());
   CHECK(at.pinned(y) == words{"run A11"});
@@ -63,7 +63,7 @@ TEST_CASE("an object is asked for once, and let go with its last reader", "[exec
 
 TEST_CASE("the arguments of the next few are asked for while a body runs", "[executor]") {
   bench at{{.pin_ahead = 2}};
-  at.tell(a, task(a, 1, 7, 1));
+  at.tell(a, push_of(a, 1, 7, 1));
   CHECK(at.tell(a, stored(2, {{b, 2}})) == words{"pin B2"});
   CHECK(at.tell(a, stored(3, {{b, 3}})) == words{"pin B3"});
   CHECK(at.tell(a, stored(4, {{b, 4}})).empty());
@@ -102,7 +102,7 @@ TEST_CASE("who leaves before the answer leaves a pin that is let go when it come
   SECTION("and nobody came") { CHECK(at.pinned(x) == words{"unpin B1"}); }
   SECTION("and it can't be read") { CHECK(at.pinned(x, lost).empty()); }
   SECTION("and another wants it meanwhile") {
-    CHECK(at.tell(b, with_stored(task(b, 1, 8, 1), {x})).empty());
+    CHECK(at.tell(b, with_stored(push_of(b, 1, 8, 1), {x})).empty());
     CHECK(at.pinned(x) == words{"run B1"});
     CHECK(at.end("B1") == words{"B <- done B1 = 1", "unpin B1"});
   }
@@ -131,11 +131,11 @@ TEST_CASE("the caller is told which argument is lost, and not where only room is
 
 TEST_CASE("a pin that fails ahead is asked for again when it is needed", "[executor]") {
   bench at;
-  at.tell(a, task(a, 1, 7, 1));
+  at.tell(a, push_of(a, 1, 7, 1));
   CHECK(at.tell(a, stored(2, {x, y, x})) == words{"pin B1", "pin B2"});
   CHECK(at.tell(a, stored(3, {y})).empty());
   CHECK(at.pinned(x, because(error_code::store_full, "full")).empty());
-  CHECK(at.tell(a, task(a, 4, 7, 4)).empty());
+  CHECK(at.tell(a, push_of(a, 4, 7, 4)).empty());
   CHECK(at.pinned(y).empty());  // the third wants it still
   CHECK(at.end("A1") == words{"A <- done A1 = 1", "pin B1"});
   CHECK(at.pinned(x) == words{"run A2"});
@@ -165,7 +165,7 @@ TEST_CASE("a call and a constructor whose argument can't be read fail", "[execut
 
 TEST_CASE("a body that waits lets go of what was pinned for those behind it", "[executor]") {
   bench at;
-  at.tell(a, task(a, 1, 7, 1));
+  at.tell(a, push_of(a, 1, 7, 1));
   at.tell(a, stored(2, {x}));
   at.pinned(x);
   CHECK(at.block("A1") ==

@@ -117,6 +117,10 @@ class written_host final : public executor_host {
   std::string function_name(const mobula::detail::function_id& of) const override {
     return "function " + std::to_string(of.index);
   }
+  bool is_coroutine(const mobula::detail::function_id& of) const override {
+    return of.index == coroutine;
+  }
+  static constexpr std::uint32_t coroutine = 77;
 
  private:
   void say(std::string word) { words_.push_back(std::move(word)); }
@@ -183,6 +187,9 @@ struct bench {
   words block(const std::string& name) {
     return after([&] { work.body_blocked(host.running(name), 0); });
   }
+  words give_way(const std::string& name) {
+    return after([&] { work.body_blocked(host.running(name), 0, true); });
+  }
   words unblock(const std::string& name) {
     return after([&] { work.body_unblocked(host.running(name), 0); });
   }
@@ -200,7 +207,8 @@ struct bench {
   }
 };
 
-inline push_task task(party owner, std::uint64_t number, std::uint64_t lease, std::uint64_t index) {
+inline push_task push_of(party owner, std::uint64_t number, std::uint64_t lease,
+                         std::uint64_t index) {
   push_task one;
   one.task = {owner, number};
   one.lease = lease_id{lease};
@@ -216,6 +224,11 @@ inline push_task call(party owner, std::uint64_t number, std::string group = {},
   one.life = life;
   one.group = std::move(group);
   one.what.name = "increment";
+  return one;
+}
+inline push_task coroutine_call(party owner, std::uint64_t number, std::string group = {}) {
+  push_task one = call(owner, number, std::move(group));
+  one.what.function.index = written_host::coroutine;
   return one;
 }
 inline push_task stop(party owner, std::uint64_t number, std::uint32_t life = 1) {

@@ -16,16 +16,16 @@ using words = written_host::words;
 
 // A1 to An, on lease 7.
 void push_tasks(bench& at, std::uint64_t count) {
-  for (std::uint64_t n = 1; n <= count; ++n) at.tell(a, task(a, n, 7, n));
+  for (std::uint64_t n = 1; n <= count; ++n) at.tell(a, push_of(a, n, 7, n));
 }
 
 }  // namespace
 
 TEST_CASE("tasks of a lease run one at a time, in the order of their pushes", "[executor]") {
   bench at;
-  CHECK(at.tell(a, task(a, 1, 7, 1)) == words{"run A1"});
-  CHECK(at.tell(a, task(a, 2, 7, 2)).empty());
-  CHECK(at.tell(a, task(a, 3, 7, 3)).empty());
+  CHECK(at.tell(a, push_of(a, 1, 7, 1)) == words{"run A1"});
+  CHECK(at.tell(a, push_of(a, 2, 7, 2)).empty());
+  CHECK(at.tell(a, push_of(a, 3, 7, 3)).empty());
   CHECK(at.end("A1", value(5)) == words{"A <- done A1 = 5", "run A2"});
   CHECK(at.end("A2", failure("no")) == words{"A <- done A2 failed 1 no", "run A3"});
   CHECK(at.end("A3") == words{"A <- done A3 = 1"});
@@ -36,7 +36,7 @@ TEST_CASE("tasks of a lease run one at a time, in the order of their pushes", "[
 TEST_CASE("an answer has the attempt, what is kept, and whether it is worth another",
           "[executor]") {
   bench at;
-  push_task one = task(a, 1, 7, 1);
+  push_task one = push_of(a, 1, 7, 1);
   one.attempt = 3;
   one.report_begin = true;
   CHECK(at.tell(a, one) == words{"A <- begun A1", "run A1"});
@@ -62,7 +62,7 @@ TEST_CASE("a cancelled task that waits never runs, one that runs is asked to sto
 TEST_CASE("an error names a task without a name by its function", "[executor]") {
   bench at;
   push_tasks(at, 1);
-  push_task one = task(a, 2, 7, 2);
+  push_task one = push_of(a, 2, 7, 2);
   one.what.name.clear();
   one.what.function.index = 12;
   at.tell(a, one);
@@ -77,7 +77,7 @@ TEST_CASE("the youngest are stolen, and come back in their order", "[executor]")
   CHECK(at.tell(a, steal_tasks{lease_id{7}, 9}) == words{"A <- returned L7 [A2,A3]"});
   CHECK(at.tell(a, steal_tasks{lease_id{7}, 9}) == words{"A <- returned L7 []"});
   // What was stolen may come again, under the next index.
-  CHECK(at.tell(a, task(a, 5, 7, 6)).empty());
+  CHECK(at.tell(a, push_of(a, 5, 7, 6)).empty());
   CHECK(at.end("A1") == words{"A <- done A1 = 1", "run A5"});
   CHECK(at.work.begun() == 6);
 }
@@ -87,17 +87,17 @@ TEST_CASE("a body that waits gives back what is behind it, once, and its CPUs ea
   bench at;
   push_tasks(at, 3);
   CHECK(at.block("A1") == words{"N <- blocked L7", "A <- returned L7 [A2,A3] blocked"});
-  CHECK(at.tell(a, task(a, 4, 7, 4)) == words{"A <- returned L7 [A4] blocked"});
+  CHECK(at.tell(a, push_of(a, 4, 7, 4)) == words{"A <- returned L7 [A4] blocked"});
   CHECK(at.unblock("A1") == words{"N <- unblocked L7"});
   CHECK(at.tell(node, body_resumed{lease_id{7}}) == words{"resume A1"});
   CHECK(at.is_stray(node, body_resumed{lease_id{7}}));
   // It may be going to wait for this one.
-  CHECK(at.tell(a, task(a, 5, 7, 5)) == words{"A <- returned L7 [A5] blocked"});
+  CHECK(at.tell(a, push_of(a, 5, 7, 5)) == words{"A <- returned L7 [A5] blocked"});
   CHECK(at.block("A1") == words{"N <- blocked L7"});
   CHECK(at.unblock("A1") == words{"N <- unblocked L7"});
   CHECK(at.tell(node, body_resumed{lease_id{7}}) == words{"resume A1"});
   CHECK(at.end("A1") == words{"A <- done A1 = 1"});
-  CHECK(at.tell(a, task(a, 2, 7, 6)) == words{"run A2"});
+  CHECK(at.tell(a, push_of(a, 2, 7, 6)) == words{"run A2"});
 }
 
 TEST_CASE("a body with nobody behind it says too that it waits", "[executor]") {
@@ -117,7 +117,7 @@ TEST_CASE("begun is the newest push that began, also when some before it never r
   CHECK(at.work.begun() == 3);
   at.end("A3");
   CHECK(at.work.begun(lease_id{7}) == 3);
-  at.tell(b, task(b, 1, 8, 1));  // the next lease counts anew
+  at.tell(b, push_of(b, 1, 8, 1));  // the next lease counts anew
   CHECK(at.work.begun() == 1);
   CHECK(at.work.begun(lease_id{7}) == 0);
 }
@@ -129,7 +129,7 @@ TEST_CASE("a dead caller's tasks are dropped or asked to stop, and answered to n
   CHECK(at.gone(a) == words{"uncovered A1", "stop A1 and children"});
   CHECK(at.work.owed() == 0);
   // The next holder of a lease need not wait for a deaf body.
-  CHECK(at.tell(b, task(b, 1, 8, 1)) == words{"run B1"});
+  CHECK(at.tell(b, push_of(b, 1, 8, 1)) == words{"run B1"});
   CHECK(at.end("A1").empty());
   CHECK(at.end("B1") == words{"B <- done B1 = 1"});
   CHECK(at.work.idle());
@@ -138,19 +138,19 @@ TEST_CASE("a dead caller's tasks are dropped or asked to stop, and answered to n
 TEST_CASE("leases don't disturb each other, and older ones are forgotten when they are done",
           "[executor]") {
   bench at;
-  at.tell(a, task(a, 1, 7, 1));
-  at.tell(a, with_stored(task(a, 2, 8, 1), {{b, 1}}));
-  at.tell(a, with_stored(task(a, 3, 9, 1), {{b, 1}}));
-  CHECK(at.tell(a, task(a, 4, 10, 1)) == words{"run A4"});
+  at.tell(a, push_of(a, 1, 7, 1));
+  at.tell(a, with_stored(push_of(a, 2, 8, 1), {{b, 1}}));
+  at.tell(a, with_stored(push_of(a, 3, 9, 1), {{b, 1}}));
+  CHECK(at.tell(a, push_of(a, 4, 10, 1)) == words{"run A4"});
   at.tell(a, cancel_task{{a, 2}, 1, true});
   at.tell(a, steal_tasks{lease_id{9}, 1});
   at.end("A1");
   CHECK(at.is_stray(a, steal_tasks{lease_id{8}, 1}));
   CHECK(at.is_stray(a, steal_tasks{lease_id{9}, 1}));
-  CHECK(at.is_stray(a, task(a, 5, 7, 2)));
+  CHECK(at.is_stray(a, push_of(a, 5, 7, 2)));
   CHECK(at.pinned({b, 1}) == words{"unpin B1"});
   CHECK(at.end("A4") == words{"A <- done A4 = 1"});
-  CHECK(at.tell(a, task(a, 5, 10, 2)) == words{"run A5"});
+  CHECK(at.tell(a, push_of(a, 5, 10, 2)) == words{"run A5"});
 }
 
 TEST_CASE("a dead caller's body that waits goes on without asking for CPUs", "[executor]") {
@@ -176,15 +176,15 @@ TEST_CASE("a dead caller's body that waits goes on without asking for CPUs", "[e
 TEST_CASE("senseless messages to a worker are dropped and counted", "[executor]") {
   bench at;
   push_tasks(at, 2);
-  CHECK(at.is_stray(a, task(a, 1, 7, 3)));   // is there already
-  CHECK(at.is_stray(a, task(a, 9, 7, 2)));   // an old index
-  CHECK(at.is_stray(a, task(a, 9, 7, 4)));   // one is missing
-  CHECK(at.is_stray(a, task(a, 9, 8, 2)));   // a lease's first push is the first
-  CHECK(at.is_stray(a, task(a, 9, 0, 1)));   // of no lease
-  CHECK(at.is_stray(b, task(b, 9, 7, 3)));   // of another's lease
-  CHECK(at.is_stray(b, task(a, 9, 8, 1)));   // another's result
+  CHECK(at.is_stray(a, push_of(a, 1, 7, 3)));   // is there already
+  CHECK(at.is_stray(a, push_of(a, 9, 7, 2)));   // an old index
+  CHECK(at.is_stray(a, push_of(a, 9, 7, 4)));   // one is missing
+  CHECK(at.is_stray(a, push_of(a, 9, 8, 2)));   // a lease's first push is the first
+  CHECK(at.is_stray(a, push_of(a, 9, 0, 1)));   // of no lease
+  CHECK(at.is_stray(b, push_of(b, 9, 7, 3)));   // of another's lease
+  CHECK(at.is_stray(b, push_of(a, 9, 8, 1)));   // another's result
   CHECK(at.is_stray(a, push_task{}));
-  push_task stop_nobody = task(a, 9, 7, 3);
+  push_task stop_nobody = push_of(a, 9, 7, 3);
   stop_nobody.stop_actor = true;
   CHECK(at.is_stray(a, stop_nobody));
   CHECK(at.is_stray(b, cancel_task{{a, 2}, 1, true}));

@@ -65,8 +65,7 @@ inline detail::actor_ptr program_process::spawn(detail::task& constructor,
   what.get_if_exists = options.get_if_exists;
   what.detached = options.lifetime == lifetime::detached;
   what.max_restarts = options.max_restarts;
-  what.max_concurrency =
-      options.max_concurrency == 0 ? 1 : static_cast<std::uint32_t>(options.max_concurrency);
+  what.max_concurrency = static_cast<std::uint32_t>(options.max_concurrency);
   for (const auto& [group, limit] : options.concurrency_groups) {
     what.groups.emplace_back(group, static_cast<std::uint32_t>(limit));
   }

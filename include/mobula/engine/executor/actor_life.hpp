@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -18,8 +19,12 @@ namespace mobula::engine {
 struct call_group {
   std::string name;  ///< empty: the default one
   std::uint32_t limit = 1;
+  std::uint32_t begun_max = 1;  ///< so many may have begun, those that gave way among them
   std::uint32_t running = 0;
+  std::uint32_t away = 0;      ///< those that gave way and do not run
+  body* coroutine = nullptr;   ///< the one whose segment runs, or null
   line waiting;
+  std::deque<body*> coming_back;  ///< of `away`, those that could go on
 };
 
 /// Who wants to hear that an actor that he stopped is destroyed.
@@ -34,7 +39,9 @@ enum class life_phase : std::uint8_t { unused, constructing, alive, destroying }
 /// A slot, at the same address while the life lasts.
 ///
 /// Invariants:
-///  - Calls begin only while it is `alive` and not `ending`, and then at most `limit` of a group.
+///  - Calls begin only while it is `alive` and not `ending`, and then at most `limit` of a group
+///  run at a time, and at most one segment of a coroutine. One that gives way makes room for
+///  others, and comes back when there is room for it, also while the life ends.
 ///  - `ending`: nothing waits any more, and what comes is refused. `destroying` implies it.
 ///  - `draining` or `ending`: `why` says what refused calls fail with.
 ///  - The destructor begins when no other body of the life runs, and nothing of it runs afterwards.

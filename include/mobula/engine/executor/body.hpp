@@ -34,7 +34,7 @@ enum class body_state : std::uint8_t {
   waiting,   ///< in a line; has not begun
   running,
   blocked,   ///< its host said `body_blocked`
-  resuming,  ///< could go on, and has asked for its CPUs
+  resuming,  ///< could go on, and has asked for its CPUs, or waits for its turn in its group
 };
 
 /// A slot, at the same address from the time when a push was accepted until the body has ended, and
@@ -74,6 +74,7 @@ struct body {
   bool answered = false;          ///< nothing is owed, or nobody is left who wants it
   bool stop_asked = false;
   bool stop_asked_recursively = false;
+  bool gave_way = false;  ///< it waits in a coroutine, and others of its group may run
 
   body* table_next = nullptr;
   object_key table_key() const noexcept { return push.task; }

@@ -128,11 +128,14 @@ class executor {
       actors_.ended(one, std::move(end.result), end.retryable, end.exited, std::move(end.kept));
     }
   }
-  /// It waits for something: a task's CPUs are lent.
-  void body_blocked(body& one, instant) {
+  /// It waits for something: a task's CPUs are lent. `gives_way`: in a coroutine, so that a call
+  /// lets others of its group run.
+  void body_blocked(body& one, instant, bool gives_way = false) {
     MOBULA_ASSERT(one.state == body_state::running, "a body that runs may wait");
     if (one.kind == body_kind::task) {
       tasks_.blocked(one);
+    } else if (gives_way && one.kind == body_kind::call) {
+      actors_.gives_way(one);
     } else {
       one.state = body_state::blocked;
     }
@@ -142,6 +145,8 @@ class executor {
     MOBULA_ASSERT(one.state == body_state::blocked, "a body that waits may go on");
     if (one.kind == body_kind::task) {
       tasks_.unblocked(one);
+    } else if (one.gave_way) {
+      actors_.comes_back(one);
     } else {
       one.state = body_state::running;
       core_.host().resume(one);

@@ -47,6 +47,9 @@ class executor_host : public outbox {
   /// the references that `make_actor` brought: they arrive here, and go.
   virtual void discard(actor_life& one) = 0;
 
+  /// Of segments of such functions a group of calls runs one at a time.
+  virtual bool is_coroutine(const detail::function_id&) const { return false; }
+
   /// For errors: what stands for a function where the invocation has no name.
   virtual std::string function_name(const detail::function_id& of) const = 0;
 

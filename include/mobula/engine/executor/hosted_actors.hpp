@@ -20,7 +20,8 @@ namespace mobula::engine {
 /// A life ends
 ///  - by a constructor that fails: `actor_made` says so, and nothing follows;
 ///  - by `stop` of a handle, or gracefully by the directory: what was received before runs first;
-///  - by `this_actor::exit`: what waits fails, what runs ends by itself;
+///  - by `this_actor::exit`: what waits, in line or in a coroutine, fails, what runs ends by
+///    itself;
 ///  - gracelessly by the directory: what waits or runs fails at once, and is asked to stop.
 /// Then, when nothing runs, the destructor runs as a body, and `actor_ended` is sent. The first end
 /// that lets nothing begin any more says how; a graceless one still cuts short what runs.
@@ -29,6 +30,10 @@ namespace mobula::engine {
 /// then for its life.
 class hosted_actors {
  public:
+  /// So many calls of an actor may have begun, where nobody said how many overlap; those that do
+  /// not run have given way. Source: Ray's asyncio actors.
+  static constexpr std::uint32_t begun_max = 1000;
+
   explicit hosted_actors(execution& core) : core_(core), ended_(core.options().ended_lives_max) {}
   hosted_actors(const hosted_actors&) = delete;
   hosted_actors& operator=(const hosted_actors&) = delete;
@@ -42,12 +47,15 @@ class hosted_actors {
     made.made = std::move(one);
     made.phase = life_phase::constructing;
     made.groups.resize(1 + made.made.groups.size());
-    // A limit of 0, which nobody may ask for, would hold up its callers without end.
     made.groups[0].limit = std::max<std::uint32_t>(1, made.made.max_concurrency);
+    made.groups[0].begun_max =
+        made.made.max_concurrency == 0 ? begun_max : made.made.max_concurrency;
     for (std::size_t at = 0; at < made.made.groups.size(); ++at) {
       const auto& [name, limit] = made.made.groups[at];
       made.groups[at + 1].name = name;
+      // A limit of 0, which nobody may ask for, would hold up its callers without end.
       made.groups[at + 1].limit = std::max<std::uint32_t>(1, limit);
+      made.groups[at + 1].begun_max = made.groups[at + 1].limit;
     }
     made.before = last_;
     (last_ == nullptr ? first_ : last_->after) = &made;
@@ -104,13 +112,7 @@ class hosted_actors {
       life->how = actor_end::asked;
       close(*life, why);
     }
-    for (body* one = life->running; one != nullptr; one = one->after) {
-      if (!one->answered) {
-        key_list kept = core_.host().uncovered(*one);
-        core_.answer(*one, executor_errors::failed(why), false, std::move(kept), true);
-      }
-      core_.stop(*one, true);
-    }
+    for (body* one = life->running; one != nullptr; one = one->after) cut_short(*one, why);
     // A constructor that has not begun leaves nothing to destroy.
     if (life->phase == life_phase::constructing && life->running_count == 0) {
       finish(*life, true);
@@ -149,7 +151,24 @@ class hosted_actors {
   bool is_its_turn(const body& one) const {
     if (one.in->first() != &one) return false;
     if (one.kind == body_kind::constructor) return true;
-    return one.actor->phase == life_phase::alive && one.group->running < one.group->limit;
+    return one.actor->phase == life_phase::alive && may_begin(*one.group);
+  }
+
+  /// A running call waits in a coroutine.
+  void gives_way(body& one) {
+    call_group& group = *one.group;
+    one.state = body_state::blocked;
+    one.gave_way = true;
+    --group.running;
+    ++group.away;
+    if (group.coroutine == &one) group.coroutine = nullptr;
+    advance(*one.actor);
+  }
+  /// What it waited for is there, or it is to stop: it goes on when it is its turn.
+  void comes_back(body& one) {
+    one.state = body_state::resuming;
+    one.group->coming_back.push_back(&one);
+    advance(*one.actor);
   }
 
   /// Begins what may begin, and the end when it is due.
@@ -159,9 +178,7 @@ class hosted_actors {
       return;
     }
     if (life.phase != life_phase::alive) return;
-    if (!life.ending) {
-      for (call_group& group : life.groups) begin_calls(life, group);
-    }
+    for (call_group& group : life.groups) begin_calls(life, group);
     if (life.running_count != 0) return;
     if (life.ending || (life.draining && life.nothing_waits())) destroy(life);
   }
@@ -232,16 +249,57 @@ class hosted_actors {
     return nothing;
   }
 
+  /// What has begun fails at once, and is asked to stop.
+  void cut_short(body& one, const error_ptr& why) {
+    if (!one.answered) {
+      key_list kept = core_.host().uncovered(one);
+      core_.answer(one, executor_errors::failed(why), false, std::move(kept), true);
+    }
+    core_.stop(one, true);
+  }
+  static bool may_begin(const call_group& group) noexcept {
+    return group.running < group.limit && group.running + group.away < group.begun_max;
+  }
   void begin(actor_life& life, body& one) {
     if (one.group != nullptr) ++one.group->running;
     if (one.kind == body_kind::constructor) life.begun = true;
     core_.begin(one);
     life.add_running(one);
   }
+  /// Those that come back first, but they and those that begin take turns where both wait.
   void begin_calls(actor_life& life, call_group& group) {
-    while (body* const one = core_.next(group.waiting, group.running < group.limit)) {
+    for (bool back_before_new = true;;) {
+      if (back_before_new && may_come_back(group)) {
+        go_on(group);
+        back_before_new = false;
+        continue;
+      }
+      body* one = life.ending ? nullptr : core_.next(group.waiting, may_begin(group));
+      const bool is_segment =
+          one != nullptr && group.limit > 1 && core_.host().is_coroutine(one->what().function);
+      if (is_segment && group.coroutine != nullptr) one = nullptr;  // and nobody overtakes it
+      if (one == nullptr) {
+        if (!may_come_back(group)) return;
+        go_on(group);
+        continue;
+      }
+      if (is_segment) group.coroutine = one;
       begin(life, *one);
+      back_before_new = true;
     }
+  }
+  static bool may_come_back(const call_group& group) noexcept {
+    return !group.coming_back.empty() && group.coroutine == nullptr && group.running < group.limit;
+  }
+  void go_on(call_group& group) {
+    body& one = *group.coming_back.front();
+    group.coming_back.pop_front();
+    --group.away;
+    ++group.running;
+    group.coroutine = &one;
+    one.gave_way = false;
+    one.state = body_state::running;
+    core_.host().resume(one);
   }
 
   void constructor_ended(actor_life& life, body& one, outcome&& result, bool exited) {
@@ -276,6 +334,7 @@ class hosted_actors {
                   key_list&& kept) {
     call_group& group = *one.group;
     --group.running;
+    if (group.coroutine == &one) group.coroutine = nullptr;
     const bool ends_life = exited && !life.ending;
     if (ends_life) {
       life.how = actor_end::exited;
@@ -289,7 +348,13 @@ class hosted_actors {
       core_.answer(one, std::move(result), retryable, std::move(kept), exited);
     }
     core_.release(one);
-    if (ends_life) close(life, life.why);
+    if (ends_life) {
+      close(life, life.why);
+      // What they wait for may be what was refused.
+      for (body* away = life.running; away != nullptr; away = away->after) {
+        if (away->gave_way) cut_short(*away, life.why);
+      }
+    }
     // Other groups have not changed.
     if (life.draining || life.ending) {
       advance(life);
@@ -386,12 +451,16 @@ class hosted_actors {
         }
         return count;
       };
-      MOBULA_ASSERT(group.running == in_group() && group.running <= group.limit,
+      MOBULA_ASSERT(group.running + group.away == in_group() && group.running <= group.limit,
                     "no more calls of a group run than it allows");
+      MOBULA_ASSERT(group.coming_back.size() <= group.away, "who comes back was away");
+      MOBULA_ASSERT(group.coming_back.empty() || group.coroutine != nullptr ||
+                        group.running == group.limit,
+                    "who comes back waits for its turn");
       core_.verify_line(group.waiting);
       const body* const first = group.waiting.first();
       MOBULA_ASSERT(life.phase != life_phase::alive || first == nullptr ||
-                        group.running == group.limit ||
+                        !may_begin(group) || group.coroutine != nullptr ||
                         (first->needs_pins && first->pins_missing != 0),
                     "who is first waits for arguments or for room");
     }
