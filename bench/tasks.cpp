@@ -1,4 +1,5 @@
-// Tasks: submitted and got in windows, a million at once, alone, and nested.
+// Tasks: submitted and got in windows, a million at once, alone, and nested; and coroutines that
+// wait for them.
 //
 // Everybody computes the same sums. The floor and oneTBB count the thread that submits as one of
 // theirs, as Mobula's tokens do.
@@ -85,6 +86,34 @@ bench::contender windows(const char* name, std::size_t size, std::size_t count, 
   return {name, size * count, [=] {
             for (std::size_t i = 0; i < count; ++i) window(size);
           }};
+}
+
+// One body submits a task and waits for it, again and again.
+
+mobula::task<std::uint64_t> await_in_turn(std::uint64_t count) {
+  std::uint64_t sum = 0;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    mobula::future<std::uint64_t> next = mobula::async<increment>(i);
+    sum += co_await std::move(next);
+  }
+  co_return sum;
+}
+std::uint64_t get_in_turn(std::uint64_t count) {
+  std::uint64_t sum = 0;
+  for (std::uint64_t i = 0; i < count; ++i) sum += mobula::get(mobula::async<increment>(i));
+  return sum;
+}
+
+bench::row await_row(std::uint64_t count) {
+  const std::uint64_t sum = sum_of_increments(count);
+  return {"submit+co_await, alone",
+          {{"Mobula", count,
+            [=] {
+              bench::check(mobula::get(mobula::async<await_in_turn>(count)) == sum, "await");
+            }},
+           {"Mobula's get in a task", count,
+            [=] { bench::check(mobula::get(mobula::async<get_in_turn>(count)) == sum, "get"); }}},
+          {}};
 }
 
 // fib without a cut-off: one task an addition.
@@ -220,6 +249,7 @@ int main(int argc, char** argv) {
 #endif
         windows("mutex + condvar pool", 1, 200, by_locked), windows("std::async", 1, 50, by_async)},
        {{"floor", 2.0}, {"std::async", 0.005}}});
+  table.add(await_row(10'000));
   table.add({"submit+get, 1 000 000 at once",
              {
                  windows("Mobula", 1'000'000, 1, mobula_window),

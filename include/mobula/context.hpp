@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "mobula/backend/backend.hpp"
+#include "mobula/backend/coroutine.hpp"
 #include "mobula/core/clock.hpp"
 #include "mobula/core/duration.hpp"
 #include "mobula/core/ids.hpp"
@@ -31,6 +32,37 @@ inline frame& require_actor_frame(const char* call) {
   }
   return *inner;
 }
+
+/// What `this_task::sleep_for` gives: one spelling for bodies that block and for coroutines. As a
+/// statement it sleeps at its end, for nobody has awaited it by then; awaited, the coroutine waits
+/// instead. A function can't know which of the two it is called for, and two functions of two names
+/// would make the wrong one, which keeps the thread, easy to write in a coroutine.
+class sleep_request : public coroutine_wait {
+ public:
+  sleep_request(backend& host, clock::time_point then) noexcept
+      : coroutine_wait(is_late), host_(host) {
+    deadline = then;
+  }
+  /// Throws as any wait does.
+  ~sleep_request() noexcept(false) {
+    if (!is_awaited_) host_.sleep_until(deadline);
+  }
+
+  // For coroutines.
+  sleep_request& await() noexcept {
+    is_awaited_ = true;
+    return *this;
+  }
+  void take() const { throw_if_interrupted(); }
+
+ private:
+  static bool is_late(coroutine_wait& self) {
+    return static_cast<sleep_request&>(self).host_.now() >= self.deadline;
+  }
+
+  backend& host_;
+  bool is_awaited_ = false;
+};
 
 }  // namespace detail
 
@@ -55,12 +87,13 @@ inline resource_set resources() {
   if (!running.wishes || running.wishes->plain) return {.cpus = 1};
   return running.wishes->resources.to_set();
 }
-/// Sleeps in the runtime's time, and keeps the CPU. Throws `cancelled_error` when the task is
-/// cancelled.
-inline void sleep_for(mobula::duration how_long) {
+/// Sleeps in the runtime's time. As a statement it blocks, and keeps the CPU; in a coroutine
+/// `co_await this_task::sleep_for(1s)` gives back the thread and the CPU meanwhile. Throws
+/// `cancelled_error` when the task is cancelled.
+inline detail::sleep_request sleep_for(mobula::duration how_long) {
   detail::require_frame("this_task::sleep_for");
   detail::backend& host = detail::require_backend("this_task::sleep_for");
-  host.sleep_until(detail::deadline_after(host.now(), how_long));
+  return {host, detail::deadline_after(host.now(), how_long)};
 }
 
 }  // namespace this_task

@@ -19,4 +19,5 @@
 #include "mobula/runtime.hpp"
 #include "mobula/split.hpp"
 #include "mobula/stream.hpp"
+#include "mobula/task.hpp"
 #include "mobula/wait.hpp"

@@ -28,26 +28,49 @@ struct wait_result {
   std::vector<future<T>> pending;
 };
 
+namespace detail {
+
+/// Throws where `wait` can't wait for these.
+template <class T>
+std::vector<record*> states_to_wait_for(const std::vector<future<T>>& futures,
+                                        const wait_options& options) {
+  if (options.count == 0) throw std::invalid_argument("wait: .count is 0, at least 1 is needed");
+  std::vector<record*> states;
+  states.reserve(futures.size());
+  for (const future<T>& one : futures) states.push_back(one.require_state("wait").get());
+  std::vector<record*> sorted = states;
+  std::sort(sorted.begin(), sorted.end(), std::less<>{});
+  if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end()) {
+    throw std::invalid_argument("wait: the same future is in the list twice");
+  }
+  for (const record* one : states) require_backend("wait", one->epoch());
+  return states;
+}
+
+/// The first `most` that are settled, and the others.
+template <class T>
+wait_result<T> sort_out(const std::vector<future<T>>& futures, std::size_t most) {
+  wait_result<T> result;
+  for (const future<T>& one : futures) {
+    const bool taken = result.ready.size() < most && one.state()->settled();
+    (taken ? result.ready : result.pending).push_back(one);
+  }
+  return result;
+}
+
+}  // namespace detail
+
 /// Waits until `.count` of the futures are ready, or until the timeout. `ready` has at most
 /// `.count` of them, the rest is in `pending`; fewer at a timeout. A failed future counts as ready.
 /// An empty list is fine. Throws `std::invalid_argument` for duplicates and for a count of 0.
 template <class T>
 wait_result<T> wait(const std::vector<future<T>>& futures, wait_options options = {}) {
-  if (options.count == 0) throw std::invalid_argument("wait: .count is 0, at least 1 is needed");
-  std::vector<detail::record*> states;
-  states.reserve(futures.size());
-  for (const future<T>& one : futures) states.push_back(one.require_state("wait").get());
-  std::vector<detail::record*> sorted = states;
-  std::sort(sorted.begin(), sorted.end(), std::less<>{});
-  if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end()) {
-    throw std::invalid_argument("wait: the same future is in the list twice");
-  }
+  const std::vector<detail::record*> states = detail::states_to_wait_for(futures, options);
   const std::size_t needed = std::min(options.count, futures.size());
   detail::backend& host = detail::require_backend("wait");
   detail::throw_if_asked_to_stop();
   std::size_t settled = 0;
   for (detail::record* one : states) {
-    detail::require_backend("wait", one->epoch());
     if (one->settled()) ++settled;
   }
   if (settled < needed) {
@@ -55,12 +78,7 @@ wait_result<T> wait(const std::vector<future<T>>& futures, wait_options options 
     for (detail::record* one : states) enough.add(*one);
     enough.await(detail::deadline_of(host, options.timeout));
   }
-  wait_result<T> result;
-  for (const future<T>& one : futures) {
-    const bool taken = result.ready.size() < needed && one.state()->settled();
-    (taken ? result.ready : result.pending).push_back(one);
-  }
-  return result;
+  return detail::sort_out(futures, needed);
 }
 template <class T>
 wait_result<T> wait(std::initializer_list<future<T>> futures, wait_options options = {}) {

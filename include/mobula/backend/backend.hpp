@@ -54,6 +54,12 @@ class backend {
   /// `std::logic_error`. Gives back the body's CPUs while it blocks. A deadline in the past asks
   /// only what is so now.
   virtual bool await(record& one, clock::time_point deadline) = 0;
+  /// The same for a coroutine, where its backend keeps a thread for it: until the record is
+  /// settled, or where there is none until the deadline. Lends the body's CPUs, and lets other
+  /// calls of its actor run, of whose coroutines one runs at a time.
+  virtual void give_way(record* until, clock::time_point deadline) {
+    until != nullptr ? static_cast<void>(await(*until, deadline)) : sleep_until(deadline);
+  }
   /// Has the value of a record that `is_elsewhere` brought here. `here` is pending, without a
   /// value, and the backend takes over its producer's part: settles it when the record is not
   /// elsewhere any more, or else fails it when the runtime ends. Throws, and takes nothing.

@@ -25,8 +25,9 @@ struct stop_list {
   return *list;
 }
 
-/// Lives on the stack of the thread that runs a body, from before the body's first statement to
-/// after its last. A thread that helps runs one body on top of another: their frames are a stack.
+/// Lives on the stack of the thread that runs a body, or with the coroutine that is one, from
+/// before the body's first statement to after its last. A thread that helps runs one body on top of
+/// another: their frames are a stack.
 /// Thread safety: its own thread, but for `request_stop` and `stop_requested`, which a canceller
 /// may call while it holds the task (`record::hold_producer`) or the actor.
 class frame {
@@ -38,6 +39,14 @@ class frame {
     current = outer_;
     release_children();
     if (has_source_) leave_stop_list();
+  }
+
+  /// Of a coroutine: it leaves the thread, and comes to another one, which it has to leave again or
+  /// be destroyed on. While it is on none, nothing but its canceller may use it.
+  void leave_thread() noexcept { current = outer_; }
+  void come_to_thread() noexcept {
+    outer_ = current;
+    current = this;
   }
 
   task& running() const noexcept { return running_; }
@@ -101,6 +110,8 @@ class frame {
   /// Free for the backend: where the body's thread sleeps, while it does.
   std::atomic<void*> sleeper{nullptr};
   void* body = nullptr;      ///< free for the backend: what it knows the body by
+  /// The same: what it knows of a coroutine. Set before others see the frame.
+  void* coroutine = nullptr;
   void* instance = nullptr;  ///< of the actor whose member runs
   bool restarted = false;
   std::atomic<bool> stops_children{false};  ///< it was asked to stop, and its children with it

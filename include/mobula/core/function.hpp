@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <stdexcept>
 #include <string>
@@ -24,6 +25,7 @@ class output;
 
 namespace mobula::detail {
 
+class coroutine_run;
 class task;
 
 enum class function_kind : std::uint8_t { task, constructor, call };
@@ -40,6 +42,11 @@ struct function_entry {
   void (*save_arguments)(const task& self, output& to) = nullptr;
   /// Between processes, on the worker's side: reads the arguments, calls, writes the result.
   void (*invoke)(void*& instance, input& arguments, output& result) = nullptr;
+  /// Of a coroutine, and null of all others: makes one attempt of it, which `resume` begins. Its
+  /// arguments are the task's, as for `run`, or where there is an input, read from that, as for
+  /// `invoke`. A backend that takes no notice of it uses those two, in which the thread waits.
+  std::unique_ptr<coroutine_run> (*begin)(task* self, void*& instance, bool keep,
+                                          input* arguments) = nullptr;
   /// Between processes, on the caller's side: constructs the result in the record.
   void (*load_result)(task& self, input& from) = nullptr;
   void (*drop_arguments)(task& self) noexcept = nullptr;

@@ -38,6 +38,8 @@ class future;
 template <class T>
 class promise;
 template <class T>
+class task;
+template <class T>
 class actor;
 template <class T>
 class array;

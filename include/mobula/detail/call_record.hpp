@@ -18,7 +18,7 @@
 #include "mobula/backend/backend.hpp"
 #include "mobula/core/errors.hpp"
 #include "mobula/detail/arguments.hpp"
-#include "mobula/detail/returned.hpp"
+#include "mobula/detail/coroutine_call.hpp"
 #include "mobula/detail/value_record.hpp"
 
 namespace mobula::detail {
@@ -58,7 +58,12 @@ struct call_object {
   using known = signature_of_callable<Callable>;
   template <class... Arguments>
   static decltype(auto) call(void*&, Arguments&&... arguments) {
-    return Callable{}(std::forward<Arguments>(arguments)...);
+    if constexpr (outlives_call<result<Arguments...>>) {
+      static Callable made{};  // the coroutine refers to it; it has no state
+      return made(std::forward<Arguments>(arguments)...);
+    } else {
+      return Callable{}(std::forward<Arguments>(arguments)...);
+    }
   }
   template <class... Arguments>
   static constexpr bool takes = std::is_invocable_v<Callable, Arguments...>;
@@ -160,9 +165,7 @@ class call_record<Policy, type_list<Parameters...>, Stored...> final : public ta
         // Braces, so that the arguments are read in order.
         std::tuple<Stored...> loaded{stored_loader<Stored>::load(arguments)...};
         what = nullptr;
-        if constexpr (returns::yields) {
-          give_items(call(loaded, instance, false));
-        } else if constexpr (std::is_void_v<result>) {
+        if constexpr (std::is_void_v<result>) {
           call(loaded, instance, false);
         } else {
           const result value = call(loaded, instance, false);
@@ -174,6 +177,12 @@ class call_record<Policy, type_list<Parameters...>, Stored...> final : public ta
         throw unsent_error(std::string{what} + ": " + thrown.what());
       }
     };
+    if constexpr (returns::is_coroutine) {
+      made.begin = [](task* self, void*& instance, bool keep, input* arguments) {
+        return arguments == nullptr ? static_cast<call_record&>(*self).begin(instance, keep)
+                                    : coroutine::read(instance, *arguments);
+      };
+    }
     made.load_result = [](task& self, input& from) {
       if constexpr (!std::is_void_v<result>) {
         ::new (self.value()) result(serialization::load<result>(from));
@@ -201,12 +210,32 @@ class call_record<Policy, type_list<Parameters...>, Stored...> final : public ta
   static constexpr bool is_repeatable = is_copyable<typename value_of_stored<T>::type> ||
                                         (object_count<T> != 0 && reads_only<Parameter, T>);
 
+  using coroutine = coroutine_call<Policy, type_list<Parameters...>, Stored...>;
+
   static decltype(auto) call(std::tuple<Stored...>& arguments, void*& instance, bool keep) {
-    return std::apply(
-        [&](Stored&... each) -> decltype(auto) {
-          return Policy::call(instance, pass<Parameters>(each, keep)...);
-        },
-        arguments);
+    if constexpr (returns::is_coroutine) {
+      return coroutine::run_here(arguments, instance, keep);
+    } else if constexpr (returns::yields) {
+      using with = held_call<Policy, type_list<Parameters...>, Stored...>;
+      typename with::held held = with::hold(arguments, keep);
+      give_items(with::call(held, instance));
+    } else {
+      return std::apply(
+          [&](Stored&... each) -> decltype(auto) {
+            return Policy::call(instance, pass<Parameters>(each, keep)...);
+          },
+          arguments);
+    }
+  }
+
+  std::unique_ptr<coroutine_run> begin(void*& instance, bool keep) {
+    if constexpr ((is_copyable<Stored> && ...)) {
+      if (keep) {
+        std::tuple<Stored...> copy = arguments_;
+        return std::make_unique<coroutine>(std::in_place, std::move(copy), instance, true);
+      }
+    }
+    return std::make_unique<coroutine>(arguments_, instance, keep);
   }
 
   void run(void*& instance, bool keep) {
@@ -220,9 +249,7 @@ class call_record<Policy, type_list<Parameters...>, Stored...> final : public ta
     run_with(arguments_, instance, keep);
   }
   void run_with(std::tuple<Stored...>& arguments, void*& instance, bool keep) {
-    if constexpr (returns::yields) {
-      give_items(call(arguments, instance, keep));
-    } else if constexpr (std::is_void_v<result>) {
+    if constexpr (std::is_void_v<result>) {
       call(arguments, instance, keep);
     } else {
       ::new (value()) result(call(arguments, instance, keep));

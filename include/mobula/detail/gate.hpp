@@ -12,7 +12,8 @@
 
 namespace mobula::detail {
 
-/// Lives on the waiting thread's stack. `add` each record once, then `await`.
+/// Lives on the waiting thread's stack, or with the coroutine that waits. `add` each record once,
+/// then `await`.
 /// Invariant: when the destructor returns no waiter of this gate is linked anywhere, and none is
 /// being fired.
 class gate {
@@ -55,6 +56,8 @@ class gate {
     }
   }
   [[nodiscard]] bool open() const noexcept { return signal_->settled(); }
+  /// What is settled when it opens.
+  record& signal() const noexcept { return *signal_; }
   /// False where the deadline came first.
   bool await(clock::time_point deadline) { return host_.await(*signal_, deadline); }
 

@@ -112,8 +112,9 @@ requires(sizeof...(Parameters) ==
   }();
   static constexpr bool returns_value = [] {
     if constexpr (callable) {
-      using result = typename Policy::template result<decltype(pass<Parameters>(
-          std::declval<stored_t<Parameters, Arguments>&>(), false))...>;
+      using result =
+          typename returned<typename Policy::template result<decltype(pass<Parameters>(
+              std::declval<stored_t<Parameters, Arguments>&>(), false))...>>::value;
       return !std::is_reference_v<result> && !std::is_pointer_v<result>;
     } else {
       return false;

@@ -61,6 +61,13 @@ inline void program_process::discard(engine::actor_life& one) {
   });
   owner_.step(now());
 }
+inline bool program_process::is_coroutine(const detail::function_id& of) const {
+  try {
+    return program_.function(of).begin != nullptr;
+  } catch (const error&) {  // it is not in this program, which the call is told when it runs
+    return false;
+  }
+}
 inline std::string program_process::function_name(const detail::function_id& of) const {
   return detail::readable_name(program_.function(of));
 }

@@ -161,7 +161,8 @@ class program_process : private engine::owner_host, private engine::executor_hos
   /// has left meanwhile. False: the deadline came first. `lends`: a body's CPUs are free meanwhile.
   /// `deaf`: a body that is asked to stop goes on waiting. Otherwise throws `cancelled_error` then;
   /// in a killed process always.
-  enum class waiting : std::uint8_t { plain, lends, deaf };
+  /// `gives_way`: as `lends`, and of a call, that others of its actor may run.
+  enum class waiting : std::uint8_t { plain, lends, gives_way, deaf };
   virtual bool wait_for(completion& what, instant deadline = engine::never,
                         waiting how = waiting::plain) = 0;
   static void finish(completion& what) {
@@ -351,6 +352,7 @@ class program_process : private engine::owner_host, private engine::executor_hos
   void pin(engine::object_key object) override;
   void unpin(engine::object_key object) override;
   void discard(engine::actor_life& one) override;
+  bool is_coroutine(const detail::function_id& of) const override;
   std::string function_name(const detail::function_id& of) const override;
 
   boost::unordered_flat_map<engine::object_key, detail::record*, std::hash<engine::object_key>>

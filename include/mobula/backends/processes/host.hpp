@@ -41,6 +41,17 @@ class process_host : public detail::backend {
     return program_->put(std::move(ready));
   }
   bool await(detail::record& one, clock::time_point deadline) override {
+    return wait_for_record(one, deadline, hosting::program_process::waiting::lends);
+  }
+  void give_way(detail::record* until, clock::time_point deadline) override {
+    if (until != nullptr) {
+      wait_for_record(*until, deadline, hosting::program_process::waiting::gives_way);
+    } else {
+      pass_until(deadline, hosting::program_process::waiting::gives_way);
+    }
+  }
+  bool wait_for_record(detail::record& one, clock::time_point deadline,
+                       hosting::program_process::waiting how) {
     const user here(users_);
     refuse_after_end();  // first: the end settles what was pending
     if (one.settled()) return true;
@@ -74,7 +85,7 @@ class process_host : public detail::backend {
     {
       const hosting::inside held(*program_);
       if (!is_ended_) {
-        program_->wait_for(waiter.done, until, hosting::program_process::waiting::lends);
+        program_->wait_for(waiter.done, until, how);
       }
     }
     refuse_after_end();
@@ -142,13 +153,16 @@ class process_host : public detail::backend {
     return clock::time_point(clock::duration(local_party::monotonic_now()));
   }
   void sleep_until(clock::time_point then) override {
+    pass_until(then, hosting::program_process::waiting::plain);
+  }
+  void pass_until(clock::time_point then, hosting::program_process::waiting how) {
     const user here(users_);
     completion none;
     {
       const hosting::inside held(*program_);
       const instant until = then == clock::time_point::max() ? engine::never
                                                              : then.time_since_epoch().count();
-      program_->wait_for(none, until);
+      program_->wait_for(none, until, how);
     }
     refuse_after_end();
   }

@@ -230,9 +230,10 @@ inline bool program::wait_for(completion& what, instant deadline, waiting how) {
   if (what.done) return true;
   if (out_of_time()) return false;
   what.waiter = &mine->sleeper;
-  if (how == waiting::lends) {
+  const bool gives_way = how == waiting::gives_way;
+  if (how == waiting::lends || gives_way) {
     mine->lent = true;
-    event([&] { executor_.body_blocked(mine->body, now()); });
+    event([&] { executor_.body_blocked(mine->body, now(), gives_way); });
   }
   bool is_over = false;  // once it is, it stays so: a deadline is seen once
   in_.wait(mine->sleeper, deadline, [&] {

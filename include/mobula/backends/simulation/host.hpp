@@ -101,6 +101,18 @@ class simulation_host final : public detail::backend, public process_maker {
     return mine.process().put(std::move(ready));
   }
   bool await(detail::record& one, clock::time_point deadline) override {
+    return wait_for_record(one, deadline, worker_process::waiting::lends);
+  }
+  /// The fiber is parked: in a simulation it costs what a suspended coroutine would.
+  void give_way(detail::record* until, clock::time_point deadline) override {
+    if (until != nullptr) {
+      wait_for_record(*until, deadline, worker_process::waiting::gives_way);
+    } else {
+      pass_until(deadline, worker_process::waiting::gives_way);
+    }
+  }
+  bool wait_for_record(detail::record& one, clock::time_point deadline,
+                       worker_process::waiting how) {
     const turn mine(*this);
     refuse_after_end();  // first: the end settles what was pending
     if (one.settled()) return true;
@@ -122,7 +134,7 @@ class simulation_host final : public detail::backend, public process_maker {
       detail::waiter& link;
       ~unlink() { static_cast<void>(from.remove_waiter(link)); }
     } const at_the_end{one, waiter.link};
-    mine.process().wait_for(waiter.done, until, worker_process::waiting::lends);
+    mine.process().wait_for(waiter.done, until, how);
     refuse_after_end();
     return one.settled();
   }
@@ -211,15 +223,16 @@ class simulation_host final : public detail::backend, public process_maker {
     return clock::time_point(
         clock::duration(world::published_now.load(std::memory_order_acquire)));
   }
-  void sleep_until(clock::time_point then) override { pass_until(then, false); }
+  void sleep_until(clock::time_point then) override {
+    pass_until(then, worker_process::waiting::plain);
+  }
   /// `deaf`: the body computes, and hears of nothing meanwhile.
-  void pass_until(clock::time_point then, bool deaf) {
+  void pass_until(clock::time_point then, worker_process::waiting how) {
     const turn mine(*this);
     completion none;
     const instant until = then == clock::time_point::max() ? engine::never
                                                            : then.time_since_epoch().count();
-    static_cast<void>(mine.process().wait_for(
-        none, until, deaf ? worker_process::waiting::deaf : worker_process::waiting::plain));
+    static_cast<void>(mine.process().wait_for(none, until, how));
     refuse_after_end();
   }
 

@@ -122,9 +122,10 @@ inline bool worker_process::wait_for(completion& what, instant deadline, waiting
     timer = world_.events().at(deadline, {event_kind::wake, self().value(), inside->number, self()},
                                [this, inside] { wake(*inside); });
   }
-  if (how == waiting::lends && inside->body != nullptr) {
+  const bool gives_way = how == waiting::gives_way;
+  if ((how == waiting::lends || gives_way) && inside->body != nullptr) {
     inside->lent = true;
-    event([&] { executor_.body_blocked(*inside->body, world_.now()); });
+    event([&] { executor_.body_blocked(*inside->body, world_.now(), gives_way); });
   }
   do {
     inside->waits = true;

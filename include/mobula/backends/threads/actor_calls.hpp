@@ -1,6 +1,6 @@
 #pragma once
 
-/// Calls of actors' members: the order in which they run, and their runs.
+/// Calls of actors' members: the order in which they run.
 
 #include <atomic>
 #include <cstdint>
@@ -12,6 +12,7 @@
 
 #include "mobula/backends/threads/actor_client.hpp"
 #include "mobula/backends/threads/actor_lives.hpp"
+#include "mobula/backends/threads/actor_runs.hpp"
 #include "mobula/backends/threads/body.hpp"
 #include "mobula/backends/threads/caller_lines.hpp"
 #include "mobula/backends/threads/pool.hpp"
@@ -20,16 +21,20 @@ namespace mobula::detail {
 
 /// Invariants:
 ///  - Every call that was taken is settled: by its run, or by the end of its actor.
-///  - At most `limit` calls of a group run at once, begun in the order in which they came into the
-///  group.
+///  - Calls of a group begin in the order in which they came into it.
 ///  - A call comes into its group when its arguments are there and no earlier call of its caller
 ///  stands in line.
 /// Thread safety: all members.
 class actor_calls {
  public:
   actor_calls(actor_client& client, actor_lives& lives, pool& runs, ledger& resources,
-              const body_runner& bodies)
-      : client_(client), lives_(lives), pool_(runs), ledger_(resources), bodies_(bodies) {}
+              const body_runner& bodies, coroutine_list& coroutines)
+      : client_(client),
+        lives_(lives),
+        pool_(runs),
+        ledger_(resources),
+        bodies_(bodies),
+        runs_(client, lives, runs, bodies, coroutines) {}
   actor_calls(const actor_calls&) = delete;
   actor_calls& operator=(const actor_calls&) = delete;
 
@@ -81,7 +86,7 @@ class actor_calls {
     if (taken) {
       cell.drop_reference();
     } else {
-      run(me, group, nullptr);
+      runs_.run(me, group, nullptr);
     }
   }
 
@@ -114,7 +119,7 @@ class actor_calls {
       pool_.after_give();
       pool_.nudge();
     }
-    run(me, group, &of);
+    runs_.run(me, group, &of);
     if (cpu != 0) ledger_.take_cpu_again(cpu, me.bed);
     me.body_cpu = cpu;
     return of.settled();
@@ -227,11 +232,8 @@ class actor_calls {
     if (cell.over()) return false;
     call_group& group = cell.group_of(one);
     group.push_back(one);
-    if (cell.phase == actor_phase::alive && group.running < group.limit) {
-      ++group.running;
-      ++group.unstarted;
-      cell.add_reference();
-      entries.push_back(&group);
+    if (group.wants_runner(cell.phase == actor_phase::alive)) {
+      entries.push_back(actor_runs::add_runner(group));
     }
     return true;
   }
@@ -256,144 +258,12 @@ class actor_calls {
     one.unpin();
   }
 
-  // Runs.
-
-  /// Runs calls of the group: until there is none, for a while, or until `until` is settled. Takes
-  /// over a reference and a place among the group's runners.
-  void run(worker_slot& me, call_group& group, const task* until) noexcept {
-    constexpr int calls_in_a_row = 64;
-    actor_cell& cell = group.cell;
-    call_runner self;
-    task* before = nullptr;  // let go when it is no longer `current`
-    bool ran = false;
-    const auto let_go = [&] {
-      if (before == nullptr) return;
-      if (ran) {
-        before->end_producing(task::queue_pins);
-      } else {
-        before->unpin();
-      }
-      before = nullptr;
-    };
-    cell.lock.lock();
-    self.next = group.runners;
-    group.runners = &self;
-    for (int left = calls_in_a_row;; --left) {
-      const bool enough = until != nullptr ? until->settled() : left == 0;
-      task* const next = cell.phase != actor_phase::alive || enough ? nullptr : group.pop();
-      self.current = next;
-      if (next == nullptr) break;
-      cell.lock.unlock();
-      let_go();
-      lives_.begun(cell);
-      ran = next->claim();  // else it was cancelled
-      if (!ran || run_call(me, cell, group, *next, self)) before = next;
-      cell.lock.lock();
-    }
-    for (call_runner** at = &group.runners; *at != nullptr; at = &(*at)->next) {
-      if (*at == &self) {
-        *at = self.next;
-        break;
-      }
-    }
-    bool more = cell.phase == actor_phase::alive && !group.empty();
-    bool end = false;
-    if (!more) {
-      --group.running;
-      if (until == nullptr) {
-        end = lives_.begin_end(cell);
-      } else if (cell.end_is_due()) {  // not here, where somebody waits
-        ++group.running;
-        more = true;
-      }
-    }
-    if (more) ++group.unstarted;  // the place and the reference go with the entry
-    cell.lock.unlock();
-    let_go();
-    if (more) {
-      pool_.push(group);
-      return;
-    }
-    if (end) lives_.finish_life(cell);
-    cell.drop_reference();
-  }
-
-  /// False where the call went back to its queue, for the next life.
-  bool run_call(worker_slot& me, actor_cell& cell, call_group& group, task& one,
-                call_runner& self) noexcept {
-    const pool::body_mark mark(me, one);
-    frame mine(one);
-    mine.restarted = cell.restarted;
-    one.frame.store(&mine, std::memory_order_seq_cst);
-    if (cell.life_over.load(std::memory_order_seq_cst)) mine.request_stop();
-    const int retries = lives_.retries_of(cell, one);
-    body_end end;
-    for (;;) {
-      void* instance = cell.instance;
-      end = bodies_.run(one, instance, retries != 0);
-      const auto tried = static_cast<std::int64_t>(one.attempt);
-      if (!end.why || !one.wishes || (retries >= 0 && tried > retries) || mine.stop_requested() ||
-          !one.wishes->retry_on.matches(end.thrown)) {
-        break;
-      }
-      ++one.attempt;
-    }
-    if (retries != 0 && !end.exited && cell.life_over.load(std::memory_order_acquire) &&
-        goes_to_next_life(cell, group, one, self, !end.why)) {
-      return false;
-    }
-    one.drop_arguments();
-    if (end.exited) {
-      // Fails this call too, once the name is free; unless another thread is about to do so.
-      lives_.die(cell, "it exited by itself");
-      if (!one.settled()) one.settle_failure(lives_.death_of(cell));
-    } else if (end.why) {
-      if (one.posted && !one.settled()) lives_.note_post_failure(one, end.why->cause());
-      one.settle_failure(std::move(end.why));
-    } else if (!one.settle_value()) {
-      destroy_value(one);
-    }
-    if (mine.stop_requested()) client_.end_children(mine);
-    // A canceller may look at this frame until it lets go; nobody new gets hold of it.
-    one.frame.store(nullptr, std::memory_order_seq_cst);
-    one.wait_until_released();
-    return true;
-  }
-
-  /// The life ended under the call: with an attempt left it goes back, before those that have not
-  /// begun.
-  static bool goes_to_next_life(actor_cell& cell, call_group& group, task& one, call_runner& self,
-                                bool has_value) noexcept {
-    cell.lock.lock();
-    const bool again = std::exchange(self.try_again, false) && !one.settled();
-    cell.lock.unlock();
-    if (!again) return false;
-    if (has_value) destroy_value(one);
-    one.frame.store(nullptr, std::memory_order_seq_cst);
-    one.wait_until_released();
-    ++one.attempt;
-    one.unclaim();
-    cell.lock.lock();
-    self.current = nullptr;
-    const bool dead = cell.phase == actor_phase::dead;
-    if (!dead) {
-      group.push_front(one);
-      if (cell.max_pending != 0) cell.pending.fetch_add(1, std::memory_order_acq_rel);
-    }
-    cell.lock.unlock();
-    if (dead) one.unpin();  // whoever killed it found the call running, and ends it
-    return true;
-  }
-
-  static void destroy_value(task& one) noexcept {
-    if (one.type().destroy_value != nullptr) one.type().destroy_value(one);
-  }
-
   actor_client& client_;
   actor_lives& lives_;
   pool& pool_;
   ledger& ledger_;
   const body_runner& bodies_;
+  actor_runs runs_;
 };
 
 }  // namespace mobula::detail

@@ -2,9 +2,11 @@
 
 /// An actor in this process: its object, its queues of calls, its lives and its end.
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -15,6 +17,7 @@
 #include "mobula/backend/actor_state.hpp"
 #include "mobula/backend/task.hpp"
 #include "mobula/backends/threads/caller_lines.hpp"
+#include "mobula/backends/threads/coroutine_body.hpp"
 #include "mobula/core/options.hpp"
 #include "mobula/core/resource_vector.hpp"
 #include "mobula/core/spin_lock.hpp"
@@ -25,30 +28,52 @@ namespace mobula::detail {
 class actor_cell;
 class actor_lives;
 
-/// A thread that runs calls of a group, while it does.
-struct call_runner {
-  task* current = nullptr;  ///< changed under the cell's lock only, and before the task is let go
-  bool try_again = false;   ///< the life ended under the call, which may run again in the next
-  call_runner* next = nullptr;
-};
-
 /// Calls that share a limit of how many overlap: the actor's default group, or a named one.
+///
+/// A call whose member is a coroutine has a runner while a segment of it runs, and beside that one
+/// of its own from its begin to its end, by which those who end the life find it. Where calls take
+/// turns (`limit` is 1) one runner does all; where they overlap there are more, and of coroutines'
+/// segments one still runs at a time.
 class call_group {
  public:
-  call_group(actor_cell& of, int most) : cell(of), limit(most) {}
+  /// So many calls of coroutines may have begun, where nobody said how many calls overlap.
+  static constexpr int coroutines_max = 1000;
+
+  /// `most`: 0 where nobody said.
+  call_group(actor_cell& of, int most)
+      : cell(of), limit(most == 0 ? 1 : most), begun_max(most == 0 ? coroutines_max : most) {}
   call_group(const call_group&) = delete;
   call_group& operator=(const call_group&) = delete;
 
   actor_cell& cell;
   const int limit;
+  const int begun_max;
   // Under the cell's lock:
   /// Runners: those at work, and entries in the pool's queues that nobody has taken yet.
   int running = 0;
   int unstarted = 0;  ///< of these, the entries
+  int begun = 0;      ///< calls that have begun and not ended
+  std::uint64_t number = 0;  ///< calls that have ever begun
+  /// Calls for the next life, which come before those that have not begun, and their numbers.
+  std::vector<std::pair<std::uint64_t, task*>> gone_back;
   task* first = nullptr;
   task* last = nullptr;
   call_runner* runners = nullptr;
+  coroutine_queue coming_back;    ///< calls that have waited, and go on
+  bool segment_runs = false;      ///< of a coroutine
+  bool new_before_back = false;   ///< they take turns, so that neither holds up the other
 
+  [[nodiscard]] bool may_come_back() const noexcept {
+    return !coming_back.empty() && !segment_runs;
+  }
+  [[nodiscard]] bool may_begin() const noexcept {
+    return first != nullptr && begun < begun_max &&
+           (!segment_runs || first->function->begin == nullptr);
+  }
+  /// There is something to do for one more runner.
+  [[nodiscard]] bool wants_runner(bool is_alive) const noexcept {
+    return running < limit && (may_come_back() || (is_alive && may_begin()));
+  }
   [[nodiscard]] bool empty() const noexcept { return first == nullptr; }
   void push_back(task& one) noexcept {
     one.link = nullptr;
@@ -63,6 +88,12 @@ class call_group {
     one.link = first;
     first = &one;
     if (last == nullptr) last = &one;
+  }
+  /// Those that have gone back stand in the queue afterwards, in the order in which they began.
+  void line_up() {
+    std::sort(gone_back.begin(), gone_back.end(), std::greater<>{});
+    for (const auto& [which, one] : gone_back) push_front(*one);
+    gone_back.clear();
   }
   task* pop() noexcept {
     task* const one = first;
@@ -106,7 +137,7 @@ class actor_cell : public actor_state {
         life_resources(resources_of(from)),
         constructor(&made_by),
         restarts_left(from.max_restarts),
-        group(*this, from.max_concurrency == 0 ? 1 : from.max_concurrency),
+        group(*this, from.max_concurrency),
         last_handle_(last_handle) {
     constructor->add_handle();
     for (const auto& [name, limit] : from.concurrency_groups) {
@@ -175,7 +206,8 @@ class actor_cell : public actor_state {
   }
   [[nodiscard]] bool nothing_runs() noexcept {
     bool none = !constructing;
-    for_each_group([&](call_group& one) { none = none && one.running == 0; });
+    for_each_group(
+        [&](call_group& one) { none = none && one.running == 0 && one.begun == 0; });
     return none;
   }
   /// This life has to be ended, and nothing runs in it that would do so.

@@ -148,6 +148,7 @@ class actor_lives {
     cell.phase = actor_phase::dead;
     cell.why_dead = std::move(why);
     cell.for_each_group([&](call_group& group) {
+      group.line_up();
       while (task* const one = group.pop()) waiting.push_back(one);
       for (call_runner* at = group.runners; at != nullptr; at = at->next) {
         if (at->current == nullptr) continue;
@@ -367,6 +368,7 @@ class actor_lives {
   }
   /// Under the cell's lock. For the calls that came before the actor.
   static void start_runners(call_group& group, std::vector<call_group*>& started) {
+    group.line_up();
     int waiting = 0;
     for (task* at = group.first; at != nullptr && waiting < group.limit;
          at = static_cast<task*>(at->link)) {

@@ -14,8 +14,10 @@ namespace mobula::detail {
 /// What `backend.hpp` promises of actors: their lives and their calls. Thread safety: all members.
 class actor_house {
  public:
-  actor_house(actor_client& client, pool& runs, ledger& resources, const body_runner& bodies)
-      : lives_(client, runs, resources, bodies), calls_(client, lives_, runs, resources, bodies) {}
+  actor_house(actor_client& client, pool& runs, ledger& resources, const body_runner& bodies,
+              coroutine_list& coroutines)
+      : lives_(client, runs, resources, bodies),
+        calls_(client, lives_, runs, resources, bodies, coroutines) {}
 
   actor_ptr spawn(task& constructor, const actor_request& request, const std::string& job_space,
                   actor_id id) {

@@ -11,6 +11,7 @@
 #include "mobula/backend/attachment.hpp"
 #include "mobula/backend/frame.hpp"
 #include "mobula/backend/task.hpp"
+#include "mobula/backends/threads/coroutine_body.hpp"
 #include "mobula/core/body_failure.hpp"
 #include "mobula/core/error_fields.hpp"
 #include "mobula/serialization/input.hpp"
@@ -93,15 +94,33 @@ class body_runner {
       } else {
         one.function->run(one, instance, keep);
       }
-    } catch (const actor_exit&) {
-      end.exited = true;
     } catch (...) {
-      end.thrown = std::current_exception();
-      end.why = failure_of_current_exception(subject(one), one.name(), node_);
-      // Across processes the original stays behind.
-      if (bytes_) end.why = failure_ptr{new failure(rebuild(describe(end.why->cause())))};
+      note_exception(one, end);
     }
     return end;
+  }
+  /// One segment of a coroutine: the first of an attempt, where it has no `run`, or the next. True:
+  /// the attempt has ended, and what it had is gone. False: it waits.
+  [[nodiscard]] bool run_segment(coroutine_body& body, void*& instance, bool keep,
+                                 body_end& end) const noexcept {
+    task& one = body.of;
+    try {
+      if (!body.run) begin(body, instance, keep);
+      if (!body.run->resume()) return false;
+      if (bytes_) {
+        output written;
+        body.run->save_result(written);
+        load_result(one, written.take());
+      } else {
+        body.run->take_result(one);
+      }
+    } catch (...) {
+      note_exception(one, end);
+    }
+    body.run.reset();
+    body.arguments = {};
+    body.copies.clear();
+    return true;
   }
 
   static std::string subject(const task& one) {
@@ -125,9 +144,34 @@ class body_runner {
   /// To an object that is an argument and nothing else: the argument's, and its attachment's.
   static constexpr std::uint32_t handles_of_argument = 2;
 
-  void run_through_bytes(task& one, void*& instance) const {
+  /// In a `catch` block around the body.
+  void note_exception(const task& one, body_end& end) const noexcept {
+    try {
+      throw;
+    } catch (const actor_exit&) {
+      end.exited = true;
+    } catch (...) {
+      end.thrown = std::current_exception();
+      end.why = failure_of_current_exception(subject(one), one.name(), node_);
+      // Across processes the original stays behind.
+      if (bytes_) end.why = failure_ptr{new failure(rebuild(describe(end.why->cause())))};
+    }
+  }
+
+  void begin(coroutine_body& body, void*& instance, bool keep) const {
+    task& one = body.of;
+    if (!bytes_) {
+      body.run = one.function->begin(&one, instance, keep, nullptr);
+      return;
+    }
+    body.arguments = copied_arguments(one, body.copies);
+    input read(body.arguments);
+    body.run = one.function->begin(nullptr, instance, keep, &read);
+  }
+
+  /// A reader's own. The attachments refer to `copies`, which have to live as long.
+  static message copied_arguments(const task& one, std::vector<record_ptr>& copies) {
     message arguments = static_cast<const sent_arguments&>(*one.extension).arguments;
-    std::vector<record_ptr> copies;  // each reader has its own
     for (attachment& sent : arguments.attachments) {
       if (sent.kind != value_attachment) continue;
       const record& object = *static_cast<const record*>(sent.handle.get());
@@ -136,10 +180,18 @@ class body_runner {
       if (object.handles() > handles_of_argument) copies.back()->flags |= record::copy_of_shared;
       sent.handle = std::shared_ptr<void>(std::shared_ptr<void>{}, copies.back().get());
     }
+    return arguments;
+  }
+
+  void run_through_bytes(task& one, void*& instance) const {
+    std::vector<record_ptr> copies;
+    const message arguments = copied_arguments(one, copies);
     input read(arguments);
     output written;
     one.function->invoke(instance, read, written);
-    const message result = written.take();
+    load_result(one, written.take());
+  }
+  static void load_result(task& one, const message& result) {
     try {
       input back(result);
       one.function->load_result(one, back);

@@ -27,6 +27,8 @@ class pool_client {
   /// The task is claimed by the caller, and holds its resources; `pins` of the queue's are the
   /// callee's to return.
   virtual void run_task(worker_slot& me, task& one, std::uint64_t pins) noexcept = 0;
+  /// The next segment of a task that is a coroutine, and holds its CPUs.
+  virtual void resume_task(worker_slot& me, coroutine_body& one) noexcept = 0;
   /// Runs some of the group's calls; takes over the caller's reference to the actor.
   virtual void run_calls(worker_slot& me, call_group& group) noexcept = 0;
   /// Runs calls of `of`'s actor on the calling thread until `of` is settled. False: the actor is
@@ -256,6 +258,7 @@ class crew {
       client_.run_calls(me, *what.call);
       return;
     }
+    if (what.coroutine != nullptr) return go_on(me, what, token);
     task& one = *what.what;
     if (what.special) {
       put_back(me, token);
@@ -276,6 +279,21 @@ class crew {
       me.idle_cpu.store(one_cpu, std::memory_order_relaxed);
     } else {
       one.unpin();
+    }
+  }
+
+  void go_on(worker_slot& me, const finding& what, bool& token) {
+    if (what.special) {
+      put_back(me, token);
+      me.body_cpu = what.coroutine->returning.steps;
+      client_.resume_task(me, *what.coroutine);
+      me.body_cpu = 0;
+    } else {
+      me.idle_cpu.store(0, std::memory_order_relaxed);
+      me.body_cpu = one_cpu;
+      client_.resume_task(me, *what.coroutine);
+      me.body_cpu = 0;
+      me.idle_cpu.store(one_cpu, std::memory_order_relaxed);
     }
   }
 

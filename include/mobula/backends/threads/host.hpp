@@ -22,10 +22,12 @@
 #include "mobula/backend/dependencies.hpp"
 #include "mobula/backends/threads/actors.hpp"
 #include "mobula/backends/threads/body.hpp"
+#include "mobula/backends/threads/coroutines.hpp"
 #include "mobula/backends/threads/ledger.hpp"
 #include "mobula/backends/threads/machine.hpp"
 #include "mobula/backends/threads/pool.hpp"
 #include "mobula/backends/threads/promises.hpp"
+#include "mobula/backends/threads/task_runs.hpp"
 #include "mobula/backends/threads/watch.hpp"
 
 namespace mobula::detail {
@@ -46,7 +48,9 @@ class threads_host final : public backend, private pool_client, private actor_cl
         pool_(*this, ledger_, epoch),
         bodies_(through_bytes, node_.name),
         watch_(pool_, [this](record& one) { timed_out(one); }),
-        actors_(*this, pool_, ledger_, bodies_) {
+        coroutines_(watch_),
+        tasks_(*this, pool_, ledger_, bodies_, coroutines_, node_.name),
+        actors_(*this, pool_, ledger_, bodies_, coroutines_) {
     if (options.executor == "tbb") {
       if (tbb_executor_factory == nullptr) {
         throw std::invalid_argument(
@@ -180,8 +184,10 @@ class threads_host final : public backend, private pool_client, private actor_cl
     bool warned = false;
     for (;;) {
       end_everything();
+      interrupt_coroutines();
+      const bool none_waits = coroutines_.size() == 0;  // before: who goes on is busy
       const std::uint32_t busy = pool_.busy([](const function_entry&, const std::string&) {});
-      if (busy == 0 && actors_.none_left()) break;
+      if (none_waits && busy == 0 && actors_.none_left()) break;
       if (!warned && clock::now() >= grace_end) {
         warned = true;
         warn_of_deaf_bodies();
@@ -204,56 +210,10 @@ class threads_host final : public backend, private pool_client, private actor_cl
       actors_.run_constructor(me, one);
       return;
     }
-    if (pool_.ending()) {
-      never_run(me, one, pins);
-      return;
-    }
-    const pool::body_mark mark(me, one);
-    frame mine(one);
-    one.frame.store(&mine, std::memory_order_release);
-    body_end end;
-    void* instance = nullptr;
-    for (;;) {
-      const bool again = one.wishes && one.wishes->retries_left != 0;
-      end = bodies_.run(one, instance, again);
-      if (!end.why || !again || one.settled() || pool_.ending()) break;
-      if (!one.wishes->retry_on.matches(end.thrown)) break;
-      if (one.wishes->retries_left > 0) --one.wishes->retries_left;
-      ++one.attempt;
-    }
-    one.drop_arguments();
-    // What it held is free before anybody can know that it is done.
-    const bool special = !one.is_plain();
-    if (special) {
-      me.body_cpu = 0;
-      ledger_.give(one.wishes->resources);
-    } else if (me.bodies.load(std::memory_order_relaxed) == 1) {
-      me.idle_cpu.store(me.body_cpu, std::memory_order_relaxed);
-    }
-    if (end.exited) {
-      end.why = failure_ptr::make(
-          task_error("this_actor::exit was called in a task", {"", one.name(), node_.name, 0}));
-    }
-    if (end.why) {
-      one.settle_failure(std::move(end.why));
-    } else if (!one.settle_value() && one.type().destroy_value != nullptr) {
-      one.type().destroy_value(one);  // it was cancelled: nobody sees the value
-    }
-    if (mine.stop_requested()) end_children(mine);
-    one.end_producing(pins);
-    if (special) pool_.after_give();
+    tasks_.run(me, one, pins);
   }
-  /// It was taken from its queue when the runtime had begun to end.
-  void never_run(worker_slot& me, task& one, std::uint64_t pins) noexcept {
-    const bool special = !one.is_plain();
-    if (special) {
-      me.body_cpu = 0;
-      ledger_.give(one.wishes->resources);
-    }
-    one.settle_failure(runtime_ended());
-    one.drop_arguments();
-    one.end_producing(pins);
-    if (special) pool_.after_give();
+  void resume_task(worker_slot& me, coroutine_body& one) noexcept override {
+    tasks_.resume(me, one);
   }
   void run_calls(worker_slot& me, call_group& group) noexcept override {
     actors_.run_entry(me, group);
@@ -330,7 +290,7 @@ class threads_host final : public backend, private pool_client, private actor_cl
     if (one.is_claimed()) {
       one.unpin();
     } else if (pool_.ending()) {
-      end_task(one, runtime_ended(), false);
+      end_task(one, task_runs::runtime_ended(), false);
       one.unpin();
     } else if (refuse_placement(one)) {
       // It is settled, or kept.
@@ -339,9 +299,6 @@ class threads_host final : public backend, private pool_client, private actor_cl
     } else {
       pool_.push_special(one);
     }
-  }
-  static failure_ptr runtime_ended() {
-    return failure_ptr::make(cancelled_error("the runtime ended before the task did"));
   }
 
   /// See `backend::cancel`.
@@ -376,6 +333,9 @@ class threads_host final : public backend, private pool_client, private actor_cl
   }
   static void stop_body(frame& running) {
     running.request_stop();
+    if (running.coroutine != nullptr) {
+      coroutine_list::wake(*static_cast<coroutine_body*>(running.coroutine));
+    }
     if (void* const bed = running.sleeper.load(std::memory_order_seq_cst)) {
       static_cast<parker*>(bed)->unpark();
     }
@@ -402,6 +362,10 @@ class threads_host final : public backend, private pool_client, private actor_cl
   }
 
   void timed_out(record& one) {
+    if (one.kind != task_record) {  // what a coroutine waits for
+      one.settle_value();
+      return;
+    }
     task& late = static_cast<task&>(one);
     end_task(late,
              failure_ptr::make(
@@ -411,11 +375,19 @@ class threads_host final : public backend, private pool_client, private actor_cl
 
   // The end.
 
+  /// At the end: those that wait throw.
+  void interrupt_coroutines() noexcept {
+    for (task* const one : coroutines_.all()) {
+      interrupt(*one);
+      one->unpin();
+    }
+  }
+
   void end_everything() noexcept {
     actors_.end_all();
     pool_.drain(
         [this](task& one) {
-          if (!one.settled()) end_task(one, runtime_ended(), false);
+          if (!one.settled()) end_task(one, task_runs::runtime_ended(), false);
           one.unpin();
         },
         [this](call_group& group) { actors_.run_entry(pool_.my_slot(), group); });
@@ -425,10 +397,10 @@ class threads_host final : public backend, private pool_client, private actor_cl
       infeasible.swap(infeasible_);
     }
     for (task* const one : infeasible) {
-      end_task(*one, runtime_ended(), false);
+      end_task(*one, task_runs::runtime_ended(), false);
       one->unpin();
     }
-    promises_.end_all(runtime_ended());
+    promises_.end_all(task_runs::runtime_ended());
   }
   void warn_of_deaf_bodies() noexcept {
     const auto warn = [](const std::string& subject) {
@@ -465,6 +437,8 @@ class threads_host final : public backend, private pool_client, private actor_cl
   mutable pool pool_;
   const body_runner bodies_;
   watch watch_;
+  coroutine_list coroutines_;
+  task_runs tasks_;
   actor_house actors_;
 
   promise_list promises_;

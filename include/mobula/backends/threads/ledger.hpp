@@ -23,6 +23,15 @@ namespace mobula::detail {
 /// In steps of 0.0001 CPUs.
 inline constexpr std::int64_t one_cpu = resource_amount::steps_per_unit;
 
+/// A body that comes back, and needs its CPUs before it goes on.
+struct cpu_request {
+  std::int64_t steps = 0;
+  /// It has them; the request may be gone afterwards. Perhaps under the ledger's lock: it wakes or
+  /// queues somebody, and returns.
+  void (*serve)(cpu_request& self) noexcept = nullptr;
+  void* who = nullptr;  ///< for `serve`
+};
+
 /// Invariant: what is held plus what is free is the total, at any time. Nobody takes what is not
 /// free, but for one case: a body that comes back, and needs CPUs that actors took meanwhile and
 /// keep, goes on when all others are free. Fewer than none are free then.
@@ -65,14 +74,28 @@ class ledger {
   /// For a body that comes back: waits until it has its CPUs again.
   void take_cpu_again(std::int64_t steps, parker& bed) {
     if (steps == 0 || try_take_cpu(steps)) return;
-    returning one{steps, &bed};
-    {
-      const std::lock_guard lock{mutex_};
-      returning_.push_back(&one);
-      contenders_.fetch_add(1, std::memory_order_seq_cst);
-      serve_returning();
-    }
+    struct sleeper : cpu_request {
+      parker* bed = nullptr;
+      std::atomic<bool> served{false};
+    } one;
+    one.steps = steps;
+    one.bed = &bed;
+    one.serve = [](cpu_request& self) noexcept {
+      auto& mine = static_cast<sleeper&>(self);
+      parker* const its = mine.bed;
+      mine.served.store(true, std::memory_order_release);  // it may be gone from here on
+      its->unpark();
+    };
+    stand_in_line(one);
     while (!one.served.load(std::memory_order_acquire)) bed.park();
+  }
+  /// The same for one that no thread waits for.
+  void ask_cpu_again(cpu_request& one) {
+    if (one.steps == 0 || try_take_cpu(one.steps)) {
+      one.serve(one);
+    } else {
+      stand_in_line(one);
+    }
   }
 
   // All kinds.
@@ -199,12 +222,12 @@ class ledger {
     contenders_.fetch_sub(1, std::memory_order_seq_cst);
   }
 
-  struct returning {
-    std::int64_t steps;
-    parker* bed;
-    std::atomic<bool> served{false};
-    returning(std::int64_t amount, parker* of) : steps(amount), bed(of) {}
-  };
+  void stand_in_line(cpu_request& one) {
+    const std::lock_guard lock{mutex_};
+    returning_.push_back(&one);
+    contenders_.fetch_add(1, std::memory_order_seq_cst);
+    serve_returning();
+  }
 
   static resource_vector without_cpus(resource_vector what) {
     what -= resource_vector::of_cpus(what.cpus());
@@ -222,16 +245,14 @@ class ledger {
 
   void serve_returning() {
     while (!returning_.empty()) {
-      returning* const one = returning_.front();
+      cpu_request* const one = returning_.front();
       // More than that may never be free: actors took it, and keep it while they live.
       const std::int64_t most = std::max<std::int64_t>(cpus_ - kept_cpus_, 0);
       if (!try_take_cpu(std::min(one->steps, most))) break;
       if (one->steps > most) free_cpus_.fetch_sub(one->steps - most, std::memory_order_seq_cst);
       returning_.pop_front();
       contenders_.fetch_sub(1, std::memory_order_seq_cst);
-      parker* const bed = one->bed;
-      one->served.store(true, std::memory_order_release);  // the waiter may be gone from here on
-      bed->unpark();
+      one->serve(*one);
     }
   }
 
@@ -243,7 +264,7 @@ class ledger {
   std::atomic<std::size_t> waiting_hint_{0};
 
   mutable std::mutex mutex_;
-  std::deque<returning*> returning_;
+  std::deque<cpu_request*> returning_;
   std::unordered_map<const function_entry*, std::deque<task*>> lines_;
   std::deque<const function_entry*> turns_;
   std::size_t waiting_ = 0;

@@ -56,6 +56,19 @@ class pool {
     if (crew_.may_wake() && queue.size() > 1) crew_.wake_one();
     keep_watch();
   }
+  /// A task that is a coroutine has waited, and goes on when it has its CPUs again. From any
+  /// thread; `frame::current` tells whether it will look for work by itself, soon.
+  void go_on(coroutine_body& one) {
+    if (one.of.is_plain()) return queue(one, false);
+    one.owner = this;
+    one.returning.who = &one;
+    one.returning.steps = one.of.wishes->resources.cpus().steps();
+    one.returning.serve = [](cpu_request& self) noexcept {
+      auto& body = *static_cast<coroutine_body*>(self.who);
+      static_cast<pool*>(body.owner)->queue(body, true);
+    };
+    ledger_.ask_cpu_again(one.returning);
+  }
   /// For a task that asks for more than one plain CPU.
   void push_special(task& one) {
     ledger_.enqueue(one);
@@ -226,6 +239,12 @@ class pool {
       if (one.running_name != nullptr) return *one.running_name;
     }
     return readable_name(what);
+  }
+
+  void queue(coroutine_body& one, bool has_cpus) {
+    const std::size_t count = queues_.push(one, has_cpus);
+    if ((count > 1 || frame::current == nullptr) && crew_.may_wake()) crew_.wake_one();
+    keep_watch();
   }
 
   // Helping.

@@ -12,19 +12,23 @@
 #include <utility>
 #include <vector>
 
+#include "mobula/backends/threads/coroutine_body.hpp"
 #include "mobula/backends/threads/ledger.hpp"
 #include "mobula/backends/threads/slot_list.hpp"
 #include "mobula/core/spin_lock.hpp"
 
 namespace mobula::detail {
 
-/// Something to do; at most one of the two is set.
+/// Something to do; at most one of the three is set.
 struct finding {
   task* what = nullptr;
   call_group* call = nullptr;
   bool special = false;  ///< the task holds its resources already
+  coroutine_body* coroutine = nullptr;  ///< a task that has waited, and goes on
 
-  explicit operator bool() const noexcept { return what != nullptr || call != nullptr; }
+  explicit operator bool() const noexcept {
+    return what != nullptr || call != nullptr || coroutine != nullptr;
+  }
 };
 
 /// Plain tasks and groups of calls lie in their submitters' slots; tasks with other wishes wait in
@@ -46,15 +50,24 @@ class work_queues {
     me.calls.push(&group);
     return me.calls;
   }
+  /// A task goes on. `special`: it has its CPUs; else it needs one. Gives how many do.
+  std::size_t push(coroutine_body& one, bool special) {
+    const std::lock_guard lock{granted_lock_};
+    (special ? served_ : woken_).push(one);
+    ++(special ? served_count_ : woken_count_);
+    count();
+    return served_count_ + woken_count_;
+  }
   /// Takes what the ledger can grant now. False: nothing.
   bool grant() {
     const std::vector<task*> granted = ledger_.grant();
     if (granted.empty()) return false;
     const std::lock_guard lock{granted_lock_};
     granted_.insert(granted_.end(), granted.begin(), granted.end());
-    granted_count_.store(granted_.size(), std::memory_order_release);
+    count();
     return true;
   }
+  /// What has its resources, and needs a thread alone.
   [[nodiscard]] bool has_granted() const noexcept {
     return granted_count_.load(std::memory_order_relaxed) != 0;
   }
@@ -71,11 +84,18 @@ class work_queues {
       if (const finding other = find_granted()) return other;
       if (const finding other = rob(me, token)) return other;
     }
+    // Who goes on goes before new work, but not always: some never end.
+    if (going_on_.load(std::memory_order_relaxed) != 0 && me.turn % 8 != 0) {
+      if (const finding other = find_going_on(me, token)) return other;
+    }
     if (has_own(me) && take_token(me, token)) {
       if (task* const mine = pop_own(me)) return {mine, nullptr, false};
     }
     if (call_group* const call = me.calls.steal()) return {nullptr, call, false};
     if (const finding other = find_granted()) return other;
+    if (going_on_.load(std::memory_order_relaxed) != 0) {
+      if (const finding other = find_going_on(me, token)) return other;
+    }
     if (some_blocked) {
       if (const finding other = rob_blocked(me, token)) return other;
     }
@@ -84,7 +104,7 @@ class work_queues {
 
   /// As a thread that is about to sleep sees it.
   [[nodiscard]] bool has_work() const noexcept {
-    if (has_granted()) return true;
+    if (has_granted() || going_on_.load(std::memory_order_seq_cst) != 0) return true;
     for (worker_slot* slot = slots_.first(); slot != nullptr; slot = slot->next) {
       const std::size_t used = slot->lanes_used.load(std::memory_order_acquire);
       for (std::size_t i = 0; i < used; ++i) {
@@ -112,6 +132,10 @@ class work_queues {
       look_at(slot.calls, slot.seen_call, true, seen);
     });
     if (has_granted()) seen.work = seen.left_lying = true;
+    if (going_on_.load(std::memory_order_relaxed) != 0) {
+      seen.work = true;
+      if (cpu_free) seen.left_lying = true;
+    }
     return seen;
   }
 
@@ -120,9 +144,15 @@ class work_queues {
   template <class VisitTask, class VisitGroup>
   void drain(VisitTask visit_task, VisitGroup visit_group) {
     for (task* const one : ledger_.drain()) visit_task(*one);
-    while (const finding granted = find_granted()) {
-      ledger_.give(granted.what->wishes->resources);
-      visit_task(*granted.what);
+    for (;;) {  // tasks that go on do so; they are asked to stop
+      granted_lock_.lock();
+      task* const granted = granted_.empty() ? nullptr : granted_.front();
+      if (granted != nullptr) granted_.pop_front();
+      count();
+      granted_lock_.unlock();
+      if (granted == nullptr) break;
+      ledger_.give(granted->wishes->resources);
+      visit_task(*granted);
     }
     slots_.for_each([&](worker_slot& slot) {
       for (worker_slot::lane& lane : slot.lanes) {
@@ -180,11 +210,34 @@ class work_queues {
   finding find_granted() {
     if (!has_granted()) return {};
     const std::lock_guard lock{granted_lock_};
+    if (coroutine_body* const back = served_.pop()) {
+      --served_count_;
+      count();
+      return {nullptr, nullptr, true, back};
+    }
     if (granted_.empty()) return {};
     task* const one = granted_.front();
     granted_.pop_front();
-    granted_count_.store(granted_.size(), std::memory_order_release);
+    count();
     return {one, nullptr, true};
+  }
+  finding find_going_on(worker_slot& me, bool& token) {
+    if (has_granted()) {
+      if (const finding other = find_granted()) return other;
+    }
+    if (!take_token(me, token)) return {};
+    const std::lock_guard lock{granted_lock_};
+    coroutine_body* const one = woken_.pop();
+    if (one != nullptr) {
+      --woken_count_;
+      count();
+    }
+    return {nullptr, nullptr, false, one};
+  }
+  /// Under the lock, when one of the lists has changed.
+  void count() noexcept {
+    granted_count_.store(granted_.size() + served_count_, std::memory_order_release);
+    going_on_.store(woken_count_, std::memory_order_seq_cst);
   }
 
   finding rob_blocked(worker_slot& me, bool& token) {
@@ -233,7 +286,12 @@ class work_queues {
   ledger& ledger_;
   spin_lock granted_lock_;
   std::deque<task*> granted_;
-  std::atomic<std::size_t> granted_count_{0};
+  coroutine_queue served_;  ///< they have their CPUs
+  coroutine_queue woken_;   ///< they need one each
+  std::size_t served_count_ = 0;
+  std::size_t woken_count_ = 0;
+  std::atomic<std::size_t> granted_count_{0};  ///< those that have what they need
+  std::atomic<std::size_t> going_on_{0};       ///< `woken_count_`
 };
 
 }  // namespace mobula::detail

@@ -61,7 +61,8 @@ MOBULA_DECL void at(duration when, std::function<void()> what) {
 }
 MOBULA_DECL void compute_for(duration how_long) {
   simulation::simulation_host& host = detail_of_kit::require("compute_for");
-  host.pass_until(mobula::detail::deadline_after(host.now(), how_long), true);
+  host.pass_until(mobula::detail::deadline_after(host.now(), how_long),
+                  simulation::worker_process::waiting::deaf);
 }
 #endif
 
