@@ -34,8 +34,8 @@ namespace mobula {
 /// no runtime. Parameters that are references must outlive it then; a task's do. `get`, `wait` and
 /// `sleep_for` in it block as in any task; `co_await` is an error of compilation. Where nobody
 /// wants further items it is destroyed at its `co_yield`. An attempt that begins anew must give the
-/// same items again: those that were given are not given twice. g++ 12 has faults with a braced list
-/// inside a `co_yield`: give the list a name before. Move-only. Thread safety: none.
+/// same items again: those that were given are not given twice. g++ 12 has faults with a braced
+/// list inside a `co_yield`: give the list a name before. Move-only. Thread safety: none.
 template <class T>
 class [[nodiscard]] generator {
   static_assert(std::is_object_v<T> && !std::is_pointer_v<T> && !std::is_const_v<T>,

@@ -106,8 +106,7 @@ class stream {
   std::optional<future<T>> last() {
     detail::failure* const why = producer_->failed();
     if (why == nullptr || std::exchange(told_failure_, true)) return std::nullopt;
-    detail::record_ptr failed =
-        detail::make_pending<T>(producer_->epoch(), detail::object_record);
+    detail::record_ptr failed = detail::make_pending<T>(producer_->epoch(), detail::object_record);
     failed->settle_failure(detail::failure_ptr::share(why));
     failed->end_producing();
     return future<T>{std::move(failed)};
@@ -136,11 +135,10 @@ void stream<T>::drop() noexcept {
   if (!producer) return;
   static_cast<detail::task&>(*producer).wishes->stream->drop();
   detail::backend* const host = detail::the_runtime.host.load(std::memory_order_acquire);
-  const bool lives = host != nullptr && detail::the_runtime.epoch.load(
-                                            std::memory_order_relaxed) == producer->epoch();
+  const bool lives = host != nullptr &&
+                     detail::the_runtime.epoch.load(std::memory_order_relaxed) == producer->epoch();
   if (!lives || producer->settled()) return;
-  host->cancel(*producer, {},
-               detail::failure_ptr::make(cancelled_error("the stream was dropped")));
+  host->cancel(*producer, {}, detail::failure_ptr::make(cancelled_error("the stream was dropped")));
 }
 
 }  // namespace mobula

@@ -1,7 +1,7 @@
-// Goal: a generator's items are objects of their own, which its reader takes while it still runs: in
-// order, each once, with its end or its failure last, and it stops where nobody reads.
-// Method: generators that tell in tallies how far they are, read by drivers, tasks and actors; ends
-// of every kind, by the generator, the reader, the runtime.
+// Goal: a generator's items are objects of their own, which its reader takes while it still runs:
+// in order, each once, with its end or its failure last, and it stops where nobody reads. Method:
+// generators that tell in tallies how far they are, read by drivers, tasks and actors; ends of
+// every kind, by the generator, the reader, the runtime.
 
 #include <chrono>
 #include <cstdint>
@@ -69,9 +69,11 @@ TEST_CASE("items come in order, and then the end", "[streams][clause-19]") {
   CHECK(all(async<count>(1)) == up_to(1));
   CHECK(all(async<count>(7)) == up_to(7));
   CHECK(all(async<count>(1000)) == up_to(1000));
-  CHECK(all(async([](int n) -> generator<std::string> {
-          for (int i = 0; i < n; ++i) co_yield std::to_string(i);
-        }, 3)) == std::vector<std::string>{"0", "1", "2"});
+  CHECK(all(async(
+            [](int n) -> generator<std::string> {
+              for (int i = 0; i < n; ++i) co_yield std::to_string(i);
+            },
+            3)) == std::vector<std::string>{"0", "1", "2"});
 }
 
 TEST_CASE("items are taken while their generator still runs", "[streams][clause-19]") {
@@ -112,9 +114,11 @@ TEST_CASE("an item is a future like any other", "[streams][clause-3][clause-19]"
     doubled.push_back(async([](int value) { return 2 * value; }, one));
   }
   CHECK(get(doubled).back() == 18);
-  CHECK(get(async([](const std::vector<int>& values) {
-          return std::accumulate(values.begin(), values.end(), 0);
-        }, kept)) == 45);
+  CHECK(get(async(
+            [](const std::vector<int>& values) {
+              return std::accumulate(values.begin(), values.end(), 0);
+            },
+            kept)) == 45);
   CHECK(mobula::wait(kept, {.count = 10}).pending.empty());
   const future<int> inside = kept[3];
   CHECK(get(async([](std::vector<future<int>> some) { return get(some.at(0)); },
@@ -169,8 +173,8 @@ TEST_CASE("with a buffer the generator stops that many items ahead", "[streams][
   for (const int buffer : {1, 2, 5, 300}) {
     const tally made;
     const tally gone;
-    stream<int> items = async<endless>({.stream_buffer = static_cast<std::size_t>(buffer)}, made,
-                                       gone);
+    stream<int> items =
+        async<endless>({.stream_buffer = static_cast<std::size_t>(buffer)}, made, gone);
     made.wait_for(buffer);
     let_arrive();
     linger();
@@ -318,8 +322,8 @@ TEST_CASE("an attempt that begins anew goes on after the last item", "[streams][
   int last = 0;
   CHECK_THROWS_WITH(
       [&] {
-        for (const future<int>& one :
-             async<stumbles>({.max_retries = 1, .retry_on = mobula::any_exception}, attempts, 4, 9)) {
+        for (const future<int>& one : async<stumbles>(
+                 {.max_retries = 1, .retry_on = mobula::any_exception}, attempts, 4, 9)) {
           last = get(one);
         }
       }(),
@@ -327,15 +331,19 @@ TEST_CASE("an attempt that begins anew goes on after the last item", "[streams][
   CHECK(last == 3);
 }
 
-TEST_CASE("large items, items that move only, items with handles", "[streams][clause-2][clause-3]") {
+TEST_CASE("large items, items that move only, items with handles",
+          "[streams][clause-2][clause-3]") {
   test_runtime runtime;
   int wrong = 0;
   int index = 0;
-  stream<std::vector<std::uint64_t>> large = async({.stream_buffer = 3}, [](int items) -> generator<std::vector<std::uint64_t>> {
-    for (int i = 0; i < items; ++i) {
-      co_yield std::vector<std::uint64_t>(100'000, static_cast<std::uint64_t>(i));
-    }
-  }, 20);
+  stream<std::vector<std::uint64_t>> large = async(
+      {.stream_buffer = 3},
+      [](int items) -> generator<std::vector<std::uint64_t>> {
+        for (int i = 0; i < items; ++i) {
+          co_yield std::vector<std::uint64_t>(100'000, static_cast<std::uint64_t>(i));
+        }
+      },
+      20);
   for (const future<std::vector<std::uint64_t>>& one : large) {
     const std::vector<std::uint64_t>& value = get(one);
     if (value.size() != 100'000 || value.back() != static_cast<std::uint64_t>(index)) ++wrong;
@@ -408,16 +416,21 @@ TEST_CASE("an actor's member may be a generator", "[streams][actors][clause-19][
 TEST_CASE("streams are read in tasks, and from within generators", "[streams][clause-9]") {
   const int cpus = GENERATE(1, 2);
   test_runtime runtime{{.cpus = cpus}};
-  CHECK(get(async([](int below) {
-          int sum = 0;
-          for (const future<int>& one : async<count>({.stream_buffer = 1}, below)) sum += get(one);
-          return sum;
-        }, 30)) == 435);
-  CHECK(all(async([](int below) -> generator<int> {
-          for (const future<int>& one : async<count>({.stream_buffer = 2}, below)) {
-            co_yield 3 * get(one);
-          }
-        }, 4)) == std::vector{0, 3, 6, 9});
+  CHECK(get(async(
+            [](int below) {
+              int sum = 0;
+              for (const future<int>& one : async<count>({.stream_buffer = 1}, below))
+                sum += get(one);
+              return sum;
+            },
+            30)) == 435);
+  CHECK(all(async(
+            [](int below) -> generator<int> {
+              for (const future<int>& one : async<count>({.stream_buffer = 2}, below)) {
+                co_yield 3 * get(one);
+              }
+            },
+            4)) == std::vector{0, 3, 6, 9});
 }
 
 TEST_CASE("many streams at once, each to its end", "[streams][clause-11]") {

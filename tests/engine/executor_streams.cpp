@@ -1,5 +1,5 @@
-// Goal: a generator's body learns which objects its items are, before it begins or later, from nobody
-// but its caller. Method: a script of messages to an executor.
+// Goal: a generator's body learns which objects its items are, before it begins or later, from
+// nobody but its caller. Method: a script of messages to an executor.
 
 #include <string>
 #include <utility>

@@ -1,6 +1,6 @@
-// Goal: the owner names the objects of a generator's items before there are any, takes items in order
-// and each once, keeps no worker further ahead than its reader wants, and loses none by a death.
-// Method: scripts of messages; what the owner says is compared word by word.
+// Goal: the owner names the objects of a generator's items before there are any, takes items in
+// order and each once, keeps no worker further ahead than its reader wants, and loses none by a
+// death. Method: scripts of messages; what the owner says is compared word by word.
 
 #include <cctype>
 #include <cstddef>
@@ -68,8 +68,7 @@ TEST_CASE("a generator's worker is told the objects of its items", "[engine][own
   CHECK(at.give(w, 2, in_store()) == words{"item O2 of o1", "O2 stored"});
   CHECK(at.give(w, 3) == words{"item O3 of o1", "O3 = 7"});
   // Half of the room is used up: there is more.
-  CHECK(at.give(w, 4) ==
-        words{"item O4 of o1", "W <- room o1 from 8 [O10,O11,O12,O13]", "O4 = 7"});
+  CHECK(at.give(w, 4) == words{"item O4 of o1", "W <- room o1 from 8 [O10,O11,O12,O13]", "O4 = 7"});
   CHECK(at.done(w, 1) == words{"o1 = 1"});
   CHECK(at.work.object_count() == 5);
   at.note(at.item(1));

@@ -65,18 +65,13 @@ struct held_call<Policy, type_list<Parameters...>, Stored...> {
       std::remove_cvref_t<typename Policy::template result<passed_t<Parameters, Stored>...>>;
 
   static held hold(arguments& from, bool keep) {
-    return std::apply(
-        [&](Stored&... each) {
-          return held{pass<Parameters>(each, keep)...};
-        },
-        from);
+    return std::apply([&](Stored&... each) { return held{pass<Parameters>(each, keep)...}; }, from);
   }
   static body call(held& with, void*& instance) {
     return std::apply(
         [&](auto&... each) -> body {
           return Policy::call(
-              instance,
-              static_cast<held_t<Parameters, passed_t<Parameters, Stored>>&&>(each)...);
+              instance, static_cast<held_t<Parameters, passed_t<Parameters, Stored>>&&>(each)...);
         },
         with);
   }

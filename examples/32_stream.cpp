@@ -2,7 +2,7 @@
 // still runs. Each item is a future of its own. With a buffer the generator stops that many items
 // ahead of its reader; where the reader goes away it stops for good.
 //
-//   $ ./29_stream
+//   $ ./32_stream
 //   the first line is there, and the file is still being read: to be
 //   lines of 2 3 5 words
 //   primes below 20: 2 3 5 7 11 13 17 19
@@ -67,8 +67,8 @@ int main(int argc, char** argv) {
       mobula::async<lines>({.stream_buffer = 2}, "to be\nor not to\nbe that is the question");
   const mobula::future<std::string> first = *text.next();
   std::cout << "the first line is there, and the file is "
-            << (text.finished().ready() ? "read" : "still being read") << ": "
-            << mobula::get(first) << '\n';
+            << (text.finished().ready() ? "read" : "still being read") << ": " << mobula::get(first)
+            << '\n';
   std::cout << "lines of " << mobula::get(mobula::async<words>(first));
   for (const mobula::future<std::string>& line : text) {
     std::cout << ' ' << mobula::get(mobula::async<words>(line));
