@@ -263,7 +263,8 @@ TEST_CASE("a cancelled stream ends with what has come, and cancelled_error",
   int cancelled = 0;
   for (const future<int>& one : items) {
     try {
-      CHECK(get(one) == next++);
+      const int value = get(one);
+      CHECK(value == next++);
     } catch (const mobula::cancelled_error&) {
       ++cancelled;
     }
