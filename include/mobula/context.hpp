@@ -57,7 +57,7 @@ class sleep_request : public coroutine_wait {
 
  private:
   static bool is_late(coroutine_wait& self) {
-    return static_cast<sleep_request&>(self).host_.now() >= self.deadline;
+    return self.deadline_passed || static_cast<sleep_request&>(self).host_.now() >= self.deadline;
   }
 
   backend& host_;

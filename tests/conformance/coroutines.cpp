@@ -425,7 +425,7 @@ TEST_CASE("a coroutine may block its thread", "[coroutine][clause-9]") {
 TEST_CASE("a hundred thousand that wait need no threads", "[coroutine][clause-11]") {
   test_runtime runtime;
   const bool suspends = traits().one_process && traits().real_time;
-  const int count = suspends ? scaled(100'000) : scaled(200);
+  const int count = suspends ? scaled(100'000) : 60;
   const promise<int> go;
   const auto until = unresolved(go);
   const tally waiting;

@@ -244,7 +244,7 @@ TEST_CASE("coroutine calls from several threads lose nothing and no order",
   test_runtime runtime;
   const counts book;
   std::mt19937 random(seed);
-  for (int round = 0; round < sized(600); ++round) {
+  for (int round = 0; round < sized(300); ++round) {
     const auto start = static_cast<std::uint32_t>(random());
     CAPTURE(round, start);
     one_round(start, true, book);
@@ -259,7 +259,7 @@ TEST_CASE("whatever ends an actor of coroutines, every call ends",
   test_runtime runtime;
   const counts book;
   std::mt19937 random(seed);
-  for (int round = 0; round < sized(1000); ++round) {
+  for (int round = 0; round < sized(600); ++round) {
     const auto start = static_cast<std::uint32_t>(random());
     CAPTURE(round, start);
     one_round(start, false, book);
@@ -273,7 +273,7 @@ TEST_CASE("trees of coroutines, of which parts are cancelled, all end",
   CAPTURE(seed);
   const counts book;
   std::mt19937 random(seed);
-  for (int round = 0; round < sized(200); ++round) {
+  for (int round = 0; round < sized(100); ++round) {
     const auto start = static_cast<std::uint32_t>(random());
     CAPTURE(round, start);
     {

@@ -46,6 +46,8 @@ class coroutine_wait {
   /// Another look is worth while when this is settled; null: when it is time.
   record* target = nullptr;
   clock::time_point deadline = clock::time_point::max();
+  /// Said by who has waited until then: the clock may be a little behind (a simulation's is).
+  bool deadline_passed = false;
 
  protected:
   explicit coroutine_wait(bool (*over)(coroutine_wait&)) noexcept : over_(over) {}

@@ -153,7 +153,7 @@ class ready_wait : public coroutine_wait {
  private:
   static bool are_enough(coroutine_wait& base) {
     auto& self = static_cast<ready_wait&>(base);
-    return !self.enough_ || self.enough_->open() ||
+    return !self.enough_ || self.enough_->open() || self.deadline_passed ||
            (self.deadline != clock::time_point::max() &&
             require_backend("when_ready").now() >= self.deadline);
   }

@@ -27,6 +27,7 @@ inline void run_to_end(coroutine_run& one) {
     coroutine_wait& wait = one.waits_for();
     try {
       require_backend("co_await").give_way(wait.target, wait.deadline);
+      wait.deadline_passed = wait.target == nullptr || !wait.target->settled();
     } catch (...) {
       wait.interrupt(std::current_exception());
     }
