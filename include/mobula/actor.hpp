@@ -3,7 +3,6 @@
 /// Actors: objects that live in the runtime and are called through handles, one call at a time.
 
 #include <concepts>
-#include <functional>
 #include <optional>
 #include <string>
 #include <type_traits>

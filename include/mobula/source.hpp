@@ -8,6 +8,7 @@
 #include "mobula/core/separate.hpp"
 
 #include "mobula/backends.hpp"
+#include "mobula/runtime.hpp"
 #ifdef MOBULA_WITH_SIMULATION
 #include "mobula/testing/simulation.hpp"
 #endif

@@ -12,6 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "mobula/core/settings.hpp"
+
 #include "conformance/support.hpp"
 
 using namespace conformance;

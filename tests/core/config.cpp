@@ -12,6 +12,9 @@
 #include <thread>
 #include <vector>
 
+#include "mobula/core/settings.hpp"
+#include "mobula/core/validate.hpp"
+
 #include "support/catch.hpp"
 
 namespace {

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "mobula/core/missing.hpp"
 #include "mobula/core/placement.hpp"
 #include "mobula/core/resource_vector.hpp"
 

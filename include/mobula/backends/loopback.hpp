@@ -3,7 +3,7 @@
 /// The `loopback` backend: as `threads`, but every value goes through bytes and back, as it would
 /// between processes.
 
-#include "mobula/core/separate.hpp"
+#include "mobula/core/compiled.hpp"
 
 #if MOBULA_DEFINES
 #include <memory>

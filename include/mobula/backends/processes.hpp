@@ -6,7 +6,7 @@
 /// Workers are forked from the program as it was when the runtime was made. Where it has threads by
 /// then, the program is executed again for that: call `mobula::worker_main` first in `main`.
 
-#include "mobula/core/separate.hpp"
+#include "mobula/core/compiled.hpp"
 
 #if MOBULA_DEFINES
 #include <memory>

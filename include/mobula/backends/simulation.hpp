@@ -3,7 +3,7 @@
 /// The `simulation` backend: the program's processes in virtual time, on one thread, decided by one
 /// seed.
 
-#include "mobula/core/separate.hpp"
+#include "mobula/core/compiled.hpp"
 
 #if MOBULA_DEFINES
 #include <memory>

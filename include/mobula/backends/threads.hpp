@@ -3,7 +3,7 @@
 /// The `threads` backend: tasks and actors on a pool of threads of this process, values shared
 /// without a copy.
 
-#include "mobula/core/separate.hpp"
+#include "mobula/core/compiled.hpp"
 
 #if MOBULA_DEFINES
 #include <memory>

@@ -4,8 +4,10 @@
 ///
 /// By default everything is inline, and a program that has all backends compiles them in each
 /// source that includes <mobula/backends.hpp>. With MOBULA_SEPARATE_COMPILATION defined in all its
-/// sources that header only declares them, and one source includes <mobula/source.hpp>, or the
-/// program is linked with CMake's `mobula::compiled`, which is that source.
+/// sources that header only declares them, as <mobula/runtime.hpp> does the runtime and what it
+/// makes of its options; one source includes <mobula/source.hpp>, or the program is linked with
+/// CMake's `mobula::compiled`, which is that source. A shared library that makes no runtime needs
+/// nothing of it.
 
 #if defined(MOBULA_SEPARATE_COMPILATION)
 /// Before a function that is defined in <mobula/source.hpp> then.
@@ -19,12 +21,4 @@
 #define MOBULA_DEFINES 1
 #else
 #define MOBULA_DEFINES 0
-#endif
-
-#if !MOBULA_DEFINES
-namespace mobula::detail {
-/// A program that calls it is linked with what <mobula/source.hpp> defines: its backends are there.
-bool has_compiled_backends();
-inline const bool compiled_backends = has_compiled_backends();
-}  // namespace mobula::detail
 #endif

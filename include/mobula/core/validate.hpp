@@ -7,7 +7,6 @@
 /// unknown bundle or group) is checked by who knows both.
 
 #include <cstddef>
-#include <cstdint>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -18,6 +17,11 @@
 #include "mobula/core/group.hpp"
 #include "mobula/core/options.hpp"
 #include "mobula/core/resource_vector.hpp"
+#include "mobula/core/separate.hpp"
+
+#if MOBULA_DEFINES
+#include "mobula/core/checks.hpp"
+#endif
 
 namespace mobula {
 
@@ -59,50 +63,6 @@ inline void check_after(const std::vector<any_future>& after, std::string_view o
       throw std::logic_error(field_name(owner, "after[" + text_of(i) + "] is an empty future"));
     }
   }
-}
-
-/// What a node has: as a request, but never without a CPU.
-inline void check_node_cpus(double cpus, std::string_view owner) {
-  if (cpus == 0) {
-    throw_invalid(field_name(owner, "cpus"), "0", "must be above zero: nothing could run");
-  }
-}
-
-// What a simulation's faults may be. The field's name is a flag's or a variable's where the value
-// came from there.
-
-inline void check_between(double value, double least, double most, std::string_view field) {
-  if (!(value >= least && value <= most)) {  // Not a number is neither.
-    throw_invalid(field, text_of(value),
-                  "must be from " + text_of(least) + " to " + text_of(most));
-  }
-}
-inline void check_probability(double value, std::string_view field) {
-  check_between(value, 0, 1, field);
-}
-/// Times a second.
-inline void check_fault_rate(double value, std::string_view field) {
-  check_between(value, 0, 1000, field);
-}
-inline void check_slowness(unsigned value, std::string_view field) {
-  check_between(value, 1, 1000, field);
-}
-inline void check_message_delay(duration value, std::string_view field) {
-  if (value.is_negative()) throw_invalid(field, to_string(value), "must not be negative");
-  if (value.is_none()) throw_invalid(field, to_string(value), "must have a limit");
-}
-inline void check_stack_bytes(std::uint64_t value, std::string_view field) {
-  if (value != 0 && (value < (std::uint64_t{16} << 10) || value > (std::uint64_t{1} << 30))) {
-    throw_invalid(field, text_of(value), "must be 0 or from 16384 (16 KiB) to 1073741824 (1 GiB)");
-  }
-}
-
-/// Those without a name are called after their number.
-inline bool has_node(const std::vector<node_options>& nodes, std::string_view name) {
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    if (nodes[i].name.empty() ? name == "node" + text_of(i) : name == nodes[i].name) return true;
-  }
-  return false;
 }
 
 }  // namespace detail
@@ -183,13 +143,45 @@ inline void validate(const wait_options& options) {
   if (options.count == 0) detail::throw_invalid("wait_options.count", "0", "must be at least 1");
 }
 
-inline void validate(const node_options& options) {
+inline void validate(const bundle& options) {
+  if (resources_of(options).is_zero()) {
+    detail::throw_invalid("bundle", "{}", "must ask for some resource");
+  }
+  detail::check_labels(options.labels, "bundle");
+}
+
+inline void validate(const std::vector<bundle>& options) {
+  if (options.empty()) detail::throw_invalid("bundles", "{}", "a group must have at least one");
+  for (const bundle& each : options) validate(each);
+}
+
+MOBULA_DECL void validate(const node_options& options);
+MOBULA_DECL void validate(const fault_event& event, std::string_view owner);
+MOBULA_DECL void validate(const fault_plan& plan);
+MOBULA_DECL void validate(const simulation_options& options);
+/// Whether the backend exists, and files and addresses are good, is found out by who uses them.
+MOBULA_DECL void validate(const runtime_options& options);
+
+#if MOBULA_DEFINES
+
+namespace detail {
+
+/// What a node has: as a request, but never without a CPU.
+inline void check_node_cpus(double cpus, std::string_view owner) {
+  if (cpus == 0) {
+    throw_invalid(field_name(owner, "cpus"), "0", "must be above zero: nothing could run");
+  }
+}
+
+}  // namespace detail
+
+MOBULA_DECL void validate(const node_options& options) {
   resources_of(options);
   detail::check_node_cpus(options.cpus, "node_options");
   detail::check_labels(options.labels, "node_options");
 }
 
-inline void validate(const fault_event& event, std::string_view owner) {
+MOBULA_DECL void validate(const fault_event& event, std::string_view owner) {
   if (event.at.is_negative() || event.at.is_none()) {
     detail::throw_invalid(detail::field_name(owner, "at"), to_string(event.at),
                           "must be a time that comes");
@@ -212,7 +204,7 @@ inline void validate(const fault_event& event, std::string_view owner) {
   detail::check_slowness(event.factor, detail::field_name(owner, "factor"));
 }
 
-inline void validate(const fault_plan& plan) {
+MOBULA_DECL void validate(const fault_plan& plan) {
   constexpr std::string_view owner = "fault_plan";
   detail::check_fault_rate(plan.worker_crashes, "fault_plan.worker_crashes");
   detail::check_fault_rate(plan.worker_pauses, "fault_plan.worker_pauses");
@@ -235,7 +227,7 @@ inline void validate(const fault_plan& plan) {
   }
 }
 
-inline void validate(const simulation_options& options) {
+MOBULA_DECL void validate(const simulation_options& options) {
   if (options.nodes.empty()) {
     detail::throw_invalid("simulation_options.nodes", "{}", "must have at least one node");
   }
@@ -254,20 +246,7 @@ inline void validate(const simulation_options& options) {
   detail::check_stack_bytes(options.stack_bytes, "simulation_options.stack_bytes");
 }
 
-inline void validate(const bundle& options) {
-  if (resources_of(options).is_zero()) {
-    detail::throw_invalid("bundle", "{}", "must ask for some resource");
-  }
-  detail::check_labels(options.labels, "bundle");
-}
-
-inline void validate(const std::vector<bundle>& options) {
-  if (options.empty()) detail::throw_invalid("bundles", "{}", "a group must have at least one");
-  for (const bundle& each : options) validate(each);
-}
-
-/// Whether the backend exists, and files and addresses are good, is found out by who uses them.
-inline void validate(const runtime_options& options) {
+MOBULA_DECL void validate(const runtime_options& options) {
   constexpr std::string_view owner = "runtime_options";
   resource_vector({.cpus = options.cpus.value_or(1),
                    .gpus = options.gpus,
@@ -292,5 +271,7 @@ inline void validate(const runtime_options& options) {
                           "must be \"own\" or \"tbb\"");
   }
 }
+
+#endif
 
 }  // namespace mobula

@@ -6,7 +6,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <new>
 #include <string>
@@ -42,7 +41,7 @@ struct call_function {
   using known = signature_of_callable<decltype(Function)>;
   template <class... Arguments>
   static decltype(auto) call(void*&, Arguments&&... arguments) {
-    return std::invoke(Function, std::forward<Arguments>(arguments)...);
+    return Function(std::forward<Arguments>(arguments)...);
   }
   template <class... Arguments>
   static constexpr bool takes = std::is_invocable_v<decltype(Function), Arguments...>;
@@ -79,8 +78,7 @@ struct call_member {
   using known = signature_of_callable<decltype(Member)>;
   template <class... Arguments>
   static decltype(auto) call(void*& instance, Arguments&&... arguments) {
-    return std::invoke(Member, *static_cast<Actor*>(instance),
-                       std::forward<Arguments>(arguments)...);
+    return (static_cast<Actor*>(instance)->*Member)(std::forward<Arguments>(arguments)...);
   }
   template <class... Arguments>
   static constexpr bool takes = std::is_invocable_v<decltype(Member), Actor&, Arguments...>;

@@ -29,6 +29,7 @@
 #include "mobula/backends/threads/promises.hpp"
 #include "mobula/backends/threads/task_runs.hpp"
 #include "mobula/backends/threads/watch.hpp"
+#include "mobula/core/missing.hpp"
 
 namespace mobula::detail {
 

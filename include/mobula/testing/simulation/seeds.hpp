@@ -17,6 +17,7 @@
 #include "mobula/core/current_exception.hpp"
 #include "mobula/core/options.hpp"
 #include "mobula/core/separate.hpp"
+#include "mobula/core/settings.hpp"
 #include "mobula/testing/simulation/look.hpp"
 #include "mobula/testing/simulation/simulate.hpp"
 
