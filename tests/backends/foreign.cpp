@@ -69,6 +69,7 @@ class fake_backend final : public backend {
   void submit(task&) override { throw std::logic_error("fake"); }
   void unblocked(task&) noexcept override {}
   void cancel(record&, mobula::cancel_options, failure_ptr) override {}
+  bool yield(task&, std::uint64_t, record_ptr) override { throw std::logic_error("fake"); }
   actor_ptr spawn(task&, const actor_request&) override { return {}; }
   actor_ptr find(const std::string&, const std::string&, const std::type_info&) override {
     return {};
