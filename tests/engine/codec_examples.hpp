@@ -83,15 +83,16 @@ inline std::vector<message> typical() {
   all.push_back(fulfil{object, 6, stored_value(100000)});
   all.push_back(fulfilled{object, 6, true});
   all.push_back(cancel_object{object, true, false});
-  all.push_back(want_leases{.lease_class = 7,
-                            .wanted = 8,
-                            .purpose = lease_purpose::shared_process,
-                            .resources = some_resources(2),
-                            .resources_to_place = resource_vector::of_cpus(
-                                resource_amount::from_steps(1)),
-                            .what = "task \"add\"",
-                            .fail_if_infeasible = true,
-                            .environment = bytes_of("env")});
+  all.push_back(
+      want_leases{.lease_class = 7,
+                  .wanted = 8,
+                  .purpose = lease_purpose::shared_process,
+                  .resources = some_resources(2),
+                  .resources_to_place = resource_vector::of_cpus(resource_amount::from_steps(1)),
+                  .what = "task \"add\"",
+                  .fail_if_infeasible = true,
+                  .environment = bytes_of("env"),
+                  .where = {31, 1}});
   all.push_back(lease_granted{7, lease, party(9)});
   all.push_back(lease_refused{7, {.code = error_code::infeasible, .what = "too much"}});
   all.push_back(return_lease{lease});
@@ -147,7 +148,8 @@ inline std::vector<message> typical() {
                                .resources_to_place = some_resources(1),
                                .fail_if_infeasible = true,
                                .about = bytes_of("about"),
-                               .environment = bytes_of("env")});
+                               .environment = bytes_of("env"),
+                               .where = {31, group_place::any}});
   all.push_back(actor_registered{20, registration::taken, key(18, 19), 21, "counter", bytes_of("about")});
   all.push_back(actor_arguments{key(18, 19), call("counter"), why(threw())});
   all.push_back(find_actor{20, "tally", "ns", 21});
@@ -180,6 +182,15 @@ inline std::vector<message> typical() {
   all.push_back(leave_answer{26, true});
   all.push_back(stream_room{key(1, 30), 31, 32, {key(1, 33), key(1, 34)}});
   all.push_back(stream_item{key(1, 30), key(1, 33), stored_value(35, {key(2, 36)})});
+  const std::vector<group_bundle> bundles{{some_resources(2), {{"disk", "ssd"}, {"zone", "a"}}},
+                                          {some_resources(1), {}}};
+  all.push_back(reserve_group{32, "trainers", "ns", group_strategy::spread, bundles, true});
+  all.push_back(find_group{32, "trainers", "ns"});
+  all.push_back(group_registered{32, group_answer_kind::found, 31, bundles, why(crashed())});
+  all.push_back(ask_group{33, 31, true});
+  all.push_back(group_told{33, group_phase::created, {party(1), party(34)}});
+  all.push_back(remove_group{31});
+  all.push_back(group_removed{31, "gone"});
   return all;
 }
 

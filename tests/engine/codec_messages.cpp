@@ -72,6 +72,22 @@ class generator {
       fill(list.back().second);
     }
   }
+  void fill(std::vector<std::pair<std::string, std::string>>& list) {
+    list.clear();
+    for (std::size_t left = up_to(4); left != 0; --left) {
+      const std::string before = list.empty() ? std::string() : list.back().first;
+      list.emplace_back(before + static_cast<char>('a' + up_to(3)), std::string());
+      fill(list.back().second);
+    }
+  }
+  void fill(std::vector<group_bundle>& list) {
+    list.resize(up_to(4));
+    for (group_bundle& one : list) fill(one);
+  }
+  void fill(std::vector<party>& list) {
+    list.resize(length());
+    for (party& one : list) fill(one);
+  }
   double amount() { return static_cast<double>(up_to(10'000'000'000)) / 10'000; }
   void fill(resource_vector& value) {
     resource_map custom;
@@ -205,7 +221,7 @@ TEST_CASE("a refusal names the message, the field and why", "[codec]") {
   }
   SECTION("type") {
     bytes[2] = std::byte{200};
-    CHECK(refusal_of(bytes) == "message: is of type 200, the last is 48");
+    CHECK(refusal_of(bytes) == "message: is of type 200, the last is 55");
   }
   SECTION("bool") {
     bytes[bytes.size() - 1 - 4] = std::byte{2};  // Before the retries.

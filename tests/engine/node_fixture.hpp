@@ -107,6 +107,16 @@ class recorder : public node_host {
       line += "lost " + to_string(lost->object);
     } else if (const auto* asked = std::get_if<ask_to_leave>(&one)) {
       line += "leave? " + std::to_string(asked->question);
+    } else if (const auto* group = std::get_if<group_registered>(&one)) {
+      constexpr const char* names[] = {"made", "found", "none", "taken", "refused"};
+      line += "group " + std::to_string(group->group) + " " + names[static_cast<int>(group->how)];
+      if (group->why) line += ": " + group->why->what;
+    } else if (const auto* is = std::get_if<group_told>(&one)) {
+      constexpr const char* names[] = {"pending", "created", "rescheduling", "removed"};
+      line += "answer " + std::to_string(is->request) + " " + names[static_cast<int>(is->phase)];
+      if (!is->nodes.empty()) line += " on " + std::to_string(is->nodes.size());
+    } else if (const auto* over = std::get_if<group_removed>(&one)) {
+      line += "group " + std::to_string(over->group) + " over: " + over->why;
     } else {
       line += "message " + std::to_string(one.index());
     }
@@ -136,6 +146,22 @@ class script {
                bool fail = false) {
     return say(from, want_leases{lease_class, wanted, purpose, std::move(what), std::move(to_place),
                                  "task \"" + std::to_string(lease_class) + "\"", fail});
+  }
+  /// Bundles of these CPUs.
+  script& reserve(party from, std::vector<resource_vector> bundles, const std::string& name = {},
+                  group_strategy how = group_strategy::pack) {
+    reserve_group one;
+    one.name = name;
+    one.how = how;
+    for (resource_vector& each : bundles) one.bundles.push_back({std::move(each), {}});
+    return say(from, std::move(one));
+  }
+  script& want_in(party from, std::uint64_t lease_class, std::uint32_t wanted, resource_vector what,
+                  group_place where, lease_purpose purpose = lease_purpose::tasks) {
+    want_leases one{lease_class,     wanted, purpose,
+                    std::move(what), {},     "task \"" + std::to_string(lease_class) + "\""};
+    one.where = where;
+    return say(from, std::move(one));
   }
   /// The process that was asked for exists, and says its first word.
   script& join(std::uint64_t worker) {

@@ -15,6 +15,7 @@
 
 #include "mobula/core/error_fields.hpp"
 #include "mobula/core/resource_vector.hpp"
+#include "mobula/engine/group_messages.hpp"
 #include "mobula/engine/ids.hpp"
 #include "mobula/engine/outcome.hpp"
 #include "mobula/engine/payload.hpp"
@@ -102,6 +103,7 @@ struct want_leases {
   std::string what;                    ///< for warnings: `task "add"`
   bool fail_if_infeasible = false;
   payload environment{};  ///< the host's own; empty: none. Equal bytes are one environment
+  group_place where{};    ///< it belongs to the class, too
   friend bool operator==(const want_leases&, const want_leases&) = default;
 };
 struct lease_granted {
@@ -304,6 +306,7 @@ struct register_actor {
   bool fail_if_infeasible = false;
   payload about;  ///< what handles to it know: the host's own
   payload environment{};  ///< of its worker, in each life
+  group_place where{};
   friend bool operator==(const register_actor&, const register_actor&) = default;
 };
 enum class registration : std::uint8_t { made = 0, found = 1, taken = 2, other_type = 3 };
@@ -472,14 +475,16 @@ struct object_lost {
 };
 
 /// All of them; the order is the number on the wire. New ones go last.
-using message = std::variant<
-    borrow, borrowed, gone, unborrow, handed_over, settled, fulfil, fulfilled, cancel_object,
-    want_leases, lease_granted, lease_refused, return_lease, reclaim_lease, body_blocked,
-    body_unblocked, body_resumed, worker_ready, party_died, end_worker,
-    push_task, task_done, call_begun, cancel_task, steal_tasks, tasks_returned,
-    register_actor, actor_registered, actor_arguments, find_actor, watch_actor, actor_changed,
-    kill_actor, make_actor, actor_made, end_actor, actor_ended,
-    create_object, object_created, publish_object, pin_object, object_pinned, unpin_object,
-    free_object, object_lost, ask_to_leave, leave_answer, stream_room, stream_item>;
+using message =
+    std::variant<borrow, borrowed, gone, unborrow, handed_over, settled, fulfil, fulfilled,
+                 cancel_object, want_leases, lease_granted, lease_refused, return_lease,
+                 reclaim_lease, body_blocked, body_unblocked, body_resumed, worker_ready,
+                 party_died, end_worker, push_task, task_done, call_begun, cancel_task, steal_tasks,
+                 tasks_returned, register_actor, actor_registered, actor_arguments, find_actor,
+                 watch_actor, actor_changed, kill_actor, make_actor, actor_made, end_actor,
+                 actor_ended, create_object, object_created, publish_object, pin_object,
+                 object_pinned, unpin_object, free_object, object_lost, ask_to_leave, leave_answer,
+                 stream_room, stream_item, reserve_group, find_group, group_registered, ask_group,
+                 group_told, remove_group, group_removed>;
 
 }  // namespace mobula::engine

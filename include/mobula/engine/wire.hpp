@@ -62,6 +62,11 @@ inline constexpr auto layout_of<death> =
     fields_of("death", "who", "kind", "signal", "exit_code", "begun", "lease", "running",
               "text");
 
+template <>
+inline constexpr auto layout_of<group_place> = fields_of("group_place", "group", "bundle");
+template <>
+inline constexpr auto layout_of<group_bundle> = fields_of("group_bundle", "resources", "labels");
+
 // --- Objects -------------------------------------------------------------------------------------
 
 template <>
@@ -88,9 +93,11 @@ inline constexpr auto layout_of<cancel_object> =
 // --- Leases --------------------------------------------------------------------------------------
 
 template <>
-inline constexpr auto layout_of<want_leases> =
-    fields_of("want_leases", "lease_class", "wanted", "purpose", "resources",
-              "resources_to_place", "what", "fail_if_infeasible", "environment");
+inline constexpr auto layout_of<want_leases> = fields_of("want_leases", "lease_class", "wanted",
+                                                         "purpose", "resources",
+                                                         "resources_to_place", "what",
+                                                         "fail_if_infeasible", "environment",
+                                                         "where");
 template <>
 inline constexpr auto layout_of<lease_granted> =
     fields_of("lease_granted", "lease_class", "lease", "worker");
@@ -147,10 +154,10 @@ inline constexpr auto layout_of<stream_item> = fields_of("stream_item", "task", 
 // --- Actors --------------------------------------------------------------------------------------
 
 template <>
-inline constexpr auto layout_of<register_actor> =
-    fields_of("register_actor", "actor", "request", "name", "name_space", "type", "label",
-              "get_if_exists", "detached", "max_restarts", "max_concurrency", "groups", "purpose",
-              "resources", "resources_to_place", "fail_if_infeasible", "about", "environment");
+inline constexpr auto layout_of<register_actor> = fields_of(
+    "register_actor", "actor", "request", "name", "name_space", "type", "label", "get_if_exists",
+    "detached", "max_restarts", "max_concurrency", "groups", "purpose", "resources",
+    "resources_to_place", "fail_if_infeasible", "about", "environment", "where");
 template <>
 inline constexpr auto layout_of<actor_registered> =
     fields_of("actor_registered", "request", "how", "actor", "type", "label", "about");
@@ -181,6 +188,28 @@ inline constexpr auto layout_of<end_actor> =
 template <>
 inline constexpr auto layout_of<actor_ended> =
     fields_of("actor_ended", "actor", "life", "how");
+
+// --- Placement groups ----------------------------------------------------------------------------
+
+template <>
+inline constexpr auto layout_of<reserve_group> = fields_of("reserve_group", "request", "name",
+                                                           "name_space", "how", "bundles",
+                                                           "fail_if_infeasible");
+template <>
+inline constexpr auto layout_of<find_group> = fields_of("find_group", "request", "name",
+                                                        "name_space");
+template <>
+inline constexpr auto layout_of<group_registered> = fields_of("group_registered", "request", "how",
+                                                              "group", "bundles", "why");
+template <>
+inline constexpr auto layout_of<ask_group> = fields_of("ask_group", "request", "group",
+                                                       "when_decided");
+template <>
+inline constexpr auto layout_of<group_told> = fields_of("group_told", "request", "phase", "nodes");
+template <>
+inline constexpr auto layout_of<remove_group> = fields_of("remove_group", "group");
+template <>
+inline constexpr auto layout_of<group_removed> = fields_of("group_removed", "group", "why");
 
 // --- The store -----------------------------------------------------------------------------------
 
@@ -216,7 +245,7 @@ template <class T, class F>
 constexpr void visit_fields(T& value, F&& f) {
   using type = std::remove_const_t<T>;
   constexpr std::size_t n = layout_of<type>.fields.size();
-  static_assert(n <= 17, "one more line below, please");
+  static_assert(n <= 18, "one more line below, please");
   [[maybe_unused]] const auto each = [&f](auto&... members) {
     std::size_t at = 0;
     (f(layout_of<type>.fields[at++], members), ...);
@@ -242,9 +271,9 @@ constexpr void visit_fields(T& value, F&& f) {
   } else if constexpr (n == 12) {
     auto& [a, b, c, d, e, g, h, i, j, k, l, m] = value;
     each(a, b, c, d, e, g, h, i, j, k, l, m);
-  } else if constexpr (n == 17) {
-    auto& [a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s] = value;
-    each(a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s);
+  } else if constexpr (n == 18) {
+    auto& [a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t] = value;
+    each(a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t);
   } else {
     static_assert(n == 0, "one more line above, please");
   }
@@ -320,6 +349,37 @@ constexpr bool is_known(registration one) {
     case registration::found:
     case registration::taken:
     case registration::other_type:
+      return true;
+  }
+  return false;
+}
+constexpr bool is_known(group_strategy one) {
+  switch (one) {
+    case group_strategy::pack:
+    case group_strategy::strict_pack:
+    case group_strategy::spread:
+    case group_strategy::strict_spread:
+      return true;
+  }
+  return false;
+}
+constexpr bool is_known(group_phase one) {
+  switch (one) {
+    case group_phase::pending:
+    case group_phase::created:
+    case group_phase::rescheduling:
+    case group_phase::removed:
+      return true;
+  }
+  return false;
+}
+constexpr bool is_known(group_answer_kind one) {
+  switch (one) {
+    case group_answer_kind::made:
+    case group_answer_kind::found:
+    case group_answer_kind::none:
+    case group_answer_kind::taken:
+    case group_answer_kind::refused:
       return true;
   }
   return false;

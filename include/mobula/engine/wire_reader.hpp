@@ -97,6 +97,8 @@ class byte_reader {
 /// The fewest bytes that an entry of a list takes.
 inline constexpr std::size_t key_bytes = 16;
 inline constexpr std::size_t carried_bytes_min = key_bytes + 1 + 2;
+inline constexpr std::size_t party_bytes = 8;
+inline constexpr std::size_t bundle_bytes_min = 3 * 8 + 1 + 1;
 
 inline void get(byte_reader& in, bool& value, const place& at) {
   const std::uint64_t one = in.number(1, at);
@@ -155,6 +157,12 @@ void get_list(byte_reader& in, List& list, std::size_t each, const place& at) {
 inline void get(byte_reader& in, key_list& list, const place& at) {
   get_list(in, list, key_bytes, at);
 }
+inline void get(byte_reader& in, std::vector<party>& list, const place& at) {
+  get_list(in, list, party_bytes, at);
+}
+inline void get(byte_reader& in, std::vector<group_bundle>& list, const place& at) {
+  get_list(in, list, bundle_bytes_min, at);
+}
 inline void get(byte_reader& in, carried_list& list, const place& at) {
   get_list(in, list, carried_bytes_min, at);
   for (std::size_t index = 0; index < list.size(); ++index) {
@@ -169,7 +177,8 @@ inline void get(byte_reader& in, carried_list& list, const place& at) {
 template <class Value>
 void get(byte_reader& in, std::vector<std::pair<std::string, Value>>& list, const place& at) {
   list.clear();
-  const std::size_t entries = in.length(list_entries_max, 1 + sizeof(Value), at);
+  constexpr std::size_t value_bytes_min = std::is_same_v<Value, std::string> ? 1 : sizeof(Value);
+  const std::size_t entries = in.length(list_entries_max, 1 + value_bytes_min, at);
   list.reserve(entries);
   for (std::size_t index = 0; index < entries; ++index) {
     const place here{&at, {}, index};

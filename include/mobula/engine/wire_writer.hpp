@@ -147,6 +147,15 @@ void put(Sink& out, const carried_list& list, const place& at) {
   put_list(out, list, at);
 }
 
+template <class Sink>
+void put(Sink& out, const std::vector<group_bundle>& list, const place& at) {
+  put_list(out, list, at);
+}
+template <class Sink>
+void put(Sink& out, const std::vector<party>& list, const place& at) {
+  put_list(out, list, at);
+}
+
 /// Sorted by name, each name once: a receiver takes nothing else.
 template <class Sink, class Value>
 void put(Sink& out, const std::vector<std::pair<std::string, Value>>& list, const place& at) {

@@ -30,7 +30,8 @@ inline constexpr bool is_for_directory =
     std::is_same_v<Message, actor_ended> || std::is_same_v<Message, borrow> ||
     std::is_same_v<Message, borrowed> || std::is_same_v<Message, gone> ||
     std::is_same_v<Message, handed_over> || std::is_same_v<Message, unborrow> ||
-    std::is_same_v<Message, party_died> || std::is_same_v<Message, ask_to_leave>;
+    std::is_same_v<Message, party_died> || std::is_same_v<Message, ask_to_leave> ||
+    std::is_same_v<Message, group_removed>;
 
 /// The rules are in docs/ENGINE.md, "Actors"; `phase.hpp` has the states of one, `lives.hpp` what
 /// happens between them. This part reads what others say and refuses what makes no sense. It has
@@ -179,6 +180,10 @@ class directory : private references_host {
   void receive(party from, ask_to_leave&& said, instant) {
     if (references_.is_dead(from)) return stray();
     send(from, leave_answer{said.question, lives_.needs(from)});
+  }
+  void receive(party from, group_removed&& said, instant) {
+    if (from != options_.node) return stray();
+    lives_.group_removed(said.group, said.why);
   }
   void receive(party from, party_died&& said, instant now) {
     if (from != options_.node) return stray();

@@ -129,13 +129,14 @@ class actor_lives {
   void send_wish(std::uint32_t index, std::uint32_t wanted) {
     const actor_record& one = records_[index];
     host_.send(options_.node, want_leases{.lease_class = one.made.actor.number,
-                                    .wanted = wanted,
-                                    .purpose = one.purpose,
-                                    .resources = one.made.resources,
-                                    .resources_to_place = one.made.resources_to_place,
-                                    .what = "actor \"" + one.made.label + "\"",
-                                    .fail_if_infeasible = one.made.fail_if_infeasible,
-                                    .environment = one.made.environment});
+                                          .wanted = wanted,
+                                          .purpose = one.purpose,
+                                          .resources = one.made.resources,
+                                          .resources_to_place = one.made.resources_to_place,
+                                          .what = "actor \"" + one.made.label + "\"",
+                                          .fail_if_infeasible = one.made.fail_if_infeasible,
+                                          .environment = one.made.environment,
+                                          .where = one.made.where});
   }
   void made(std::uint32_t index) {
     enter(index, actor_phase::alive);
@@ -205,6 +206,18 @@ class actor_lives {
       }
       index = find({options_.self, number});
       if (index != 0 && was.made) creator_gone(index, how);
+    }
+  }
+  /// Actors that are placed there are dead for good. O(actors).
+  void group_removed(std::uint64_t group, const std::string& why) {
+    for (std::uint32_t index = 1; index < records_.size(); ++index) {
+      const actor_record& one = records_[index];
+      if (one.made.actor.empty() || one.made.where.group != group) continue;
+      if (!is_dead(one.phase)) {
+        die(index, why, true);
+      } else if (one.phase == actor_phase::closing) {
+        end_life(index, true);
+      }
     }
   }
   void drop_mentions(const invocation& of) {

@@ -32,6 +32,14 @@ class gpu_slots {
     }
     total_ = free_;
   }
+  /// A bundle's, out of a node's. None: as with `assigns` false.
+  explicit gpu_slots(const std::vector<gpu_share>& parts) {
+    for (const gpu_share& one : parts) {
+      free_.push_back(one.steps);
+      indices_.push_back(one.index);
+    }
+    total_ = free_;
+  }
 
   bool fits(resource_amount need) const noexcept {
     if (free_.empty() || need.is_zero()) return true;
@@ -57,7 +65,7 @@ class gpu_slots {
               [](const gpu_share& a, const gpu_share& b) { return a.index < b.index; });
   }
   void give_back(const std::vector<gpu_share>& had) noexcept {
-    for (const gpu_share& one : had) free_[one.index] += one.steps;
+    for (const gpu_share& one : had) free_[position(one.index)] += one.steps;
   }
 
   void verify() const {
@@ -85,10 +93,16 @@ class gpu_slots {
   void take_one(std::size_t at, std::int64_t steps, std::vector<gpu_share>& out) {
     MOBULA_ASSERT(at < free_.size() && free_[at] >= steps, "only what fits is taken");
     free_[at] -= steps;
-    out.push_back({static_cast<std::uint32_t>(at), steps});
+    out.push_back({indices_.empty() ? static_cast<std::uint32_t>(at) : indices_[at], steps});
+  }
+  std::size_t position(std::uint32_t index) const noexcept {
+    if (indices_.empty()) return index;
+    return static_cast<std::size_t>(std::find(indices_.begin(), indices_.end(), index) -
+                                    indices_.begin());
   }
 
   std::vector<std::int64_t> free_;
+  std::vector<std::uint32_t> indices_;  ///< on the node; empty: the same
   std::vector<std::int64_t> total_;
 };
 

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 
 #include "mobula/core/assert.hpp"
 #include "mobula/engine/node/leases.hpp"
@@ -11,19 +12,34 @@
 namespace mobula::engine {
 
 inline void leases::verify() const {
-  ledger_.verify();
-  queue_.verify();
   workers_.verify();
-  resource_vector held;
-  resource_amount lent;
+  groups_.verify();
+  struct sums {
+    resource_vector held;
+    resource_amount lent;
+    std::size_t leases = 0;
+  };
+  std::map<const room_record*, sums> in_rooms;
+  in_rooms[&whole_];
+  groups_.for_each([&](const group_record& one) {
+    for (const auto& room : one.rooms) {
+      in_rooms[room.get()];
+      const bool has = one.phase != group_phase::pending && !room->is_given_back;
+      if (has) in_rooms[&whole_].held += room->amounts.total();
+    }
+  });
+  MOBULA_ASSERT(in_rooms[&whole_].held == groups_.held(), "what groups hold adds up");
   std::size_t used = 0, own = 0, shared = 0, shared_known = 0;
   std::int64_t active = 0;
   for (std::size_t index = 0; index < pool_.capacity(); ++index) {
     const lease_record& one = pool_.at(index);
     if (one.id.empty()) continue;
     ++used;
-    held += one.wish->shape->resources;
-    if (one.lent) lent += one.wish->shape->resources.cpus();
+    MOBULA_ASSERT(in_rooms.contains(one.in), "a lease's room is there");
+    sums& in = in_rooms[one.in];
+    ++in.leases;
+    in.held += one.wish->shape->resources;
+    if (one.lent) in.lent += one.wish->shape->resources.cpus();
     own += one.wish->purpose == lease_purpose::own_process;
     shared += one.wish->purpose == lease_purpose::shared_process &&
               one.state != lease_state::ending;
@@ -40,7 +56,15 @@ inline void leases::verify() const {
                   "a lease ends with its worker");
   }
   MOBULA_ASSERT(used == pool_.used(), "leases in use have an id");
-  MOBULA_ASSERT(held == ledger_.held() && lent == ledger_.lent(), "leases add up");
+  for (const auto& [room, in] : in_rooms) {
+    room->amounts.verify();
+    room->queue.verify();
+    MOBULA_ASSERT(in.held == room->amounts.held() && in.lent == room->amounts.lent() &&
+                      in.leases == room->leases,
+                  "leases add up");
+    MOBULA_ASSERT(!room->is_waited_for() || active_rooms::linked(*room),
+                  "where somebody waits is looked at");
+  }
   workers_.kinds().for_each([&](const kind_record& one) { shared_known += one.shared_leases; });
   MOBULA_ASSERT(own == own_processes_ && shared == shared_known && active == active_tasks_,
                 "leases are counted by purpose");

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "mobula/core/assert.hpp"
 #include "mobula/core/resource_vector.hpp"
@@ -35,11 +36,12 @@ class lease_queue {
   explicit lease_queue(std::uint32_t passes_max) : passes_max_(passes_max) {}
 
   /// Gives the wish its shape. O(shapes).
-  void adopt(wish_record& wish, const resource_vector& resources, const resource_vector& to_place) {
+  void adopt(wish_record& wish, const resource_vector& resources, const resource_vector& to_place,
+             const std::vector<group_bundle>* parts = nullptr) {
     const bool of_tasks = wish.purpose == lease_purpose::tasks;
     shape_record* shape = shapes_.front();
     while (shape != nullptr && !(shape->of_tasks == of_tasks && shape->resources == resources &&
-                                 shape->to_place == to_place)) {
+                                 shape->to_place == to_place && shape->parts == parts)) {
       shape = shapes_.after(*shape);
     }
     if (shape == nullptr) {
@@ -47,6 +49,7 @@ class lease_queue {
       shape->resources = resources;
       shape->to_place = to_place;
       shape->of_tasks = of_tasks;
+      shape->parts = parts;
       shape->users = 0;
       shape->passes = 0;
       shapes_.push_back(*shape);
@@ -114,7 +117,15 @@ class lease_queue {
   static bool fits(const shape_record& shape, const ledger& amounts, const limits& now) noexcept {
     if (shape.of_tasks && !now.task_slot_free) return false;
     if (now.cpus_are_owed && wants_cpus(shape)) return false;
-    return amounts.fits(shape.resources) && amounts.fits(shape.to_place);
+    if (shape.parts == nullptr) {
+      return amounts.fits(shape.resources) && amounts.fits(shape.to_place);
+    }
+    return shape.resources.fits_in(amounts.available()) && amounts.gpus_fit_each(*shape.parts);
+  }
+  /// Whether there are GPUs for it, be the sum what it may.
+  static bool gpus_fit(const shape_record& shape, const ledger& amounts) noexcept {
+    return shape.parts == nullptr ? amounts.gpus_fit(shape.resources)
+                                  : amounts.gpus_fit_each(*shape.parts);
   }
 
   void verify() const {
@@ -156,7 +167,7 @@ class lease_queue {
       return true;
     }
     // The sum may be enough, and no GPU whole.
-    if (!taker.resources.gpus().is_zero() && !amounts.gpus_fit(older.resources)) return true;
+    if (!taker.resources.gpus().is_zero() && !gpus_fit(older, amounts)) return true;
     for (const auto& taken : taker.resources.custom()) {
       const std::string& name = taken.first;
       if (short_of([&name](const resource_vector& of) { return of.custom(name); })) return true;

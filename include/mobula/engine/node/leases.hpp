@@ -14,12 +14,14 @@
 #include "mobula/core/missing.hpp"
 #include "mobula/engine/messages.hpp"
 #include "mobula/engine/node/chain.hpp"
+#include "mobula/engine/node/groups.hpp"
 #include "mobula/engine/node/host.hpp"
-#include "mobula/engine/node/ledger.hpp"
 #include "mobula/engine/node/lease_queue.hpp"
+#include "mobula/engine/node/ledger.hpp"
 #include "mobula/engine/node/options.hpp"
 #include "mobula/engine/node/reclaim.hpp"
 #include "mobula/engine/node/records.hpp"
+#include "mobula/engine/node/rooms.hpp"
 #include "mobula/engine/node/serving.hpp"
 #include "mobula/engine/node/wish_book.hpp"
 #include "mobula/engine/node/workers.hpp"
@@ -29,18 +31,18 @@ namespace mobula::engine {
 /// Functions that take a message return false where it is to be counted as stray. `schedule` is to
 /// be called after every event.
 ///
-/// Invariants: a lease holds its shape's resources from the grant until it is given back, or until
-/// its worker is known to be dead; it has a worker unless it is unserved; a blocked one has lent
-/// its CPUs, and gets them back before any new lease gets some; a wish is in the ring exactly while
-/// it wants more than is granted to it and could ever get it.
+/// Invariants: a lease holds its shape's resources, of the node or of a group's bundle, from the
+/// grant until it is given back, or until its worker is known to be dead; it has a worker unless it
+/// is unserved; a blocked one has lent its CPUs, and gets them back before any new lease gets some;
+/// a wish is in the ring exactly while it wants more than is granted to it and could ever get it.
 class leases {
  public:
   leases(const node_options& options, node_host& host)
       : options_(options),
         host_(host),
-        ledger_(options.total, options.assigns_gpus),
-        queue_(options.passes_max),
-        wishes_(options.idle_classes_max, queue_),
+        whole_(ledger(options.total, options.assigns_gpus), options.passes_max),
+        groups_(options, host, whole_),
+        wishes_(options.idle_classes_max),
         workers_(options, host),
         reclaimer_(options.reclaim_patience, host) {
     MOBULA_ASSERT(options.workers_max != 0 && options.shared_actors_max != 0 &&
@@ -53,7 +55,7 @@ class leases {
   bool want(party from, party_record& requester, want_leases&& one) {
     if (wish_record* const known = wishes_.find(from, one.lease_class)) {
       if (known->purpose != one.purpose || known->shape->resources != one.resources ||
-          known->shape->to_place != one.resources_to_place ||
+          known->shape->to_place != one.resources_to_place || known->where != one.where ||
           known->environment != one.environment) {
         return false;
       }
@@ -61,12 +63,14 @@ class leases {
       return true;
     }
     if (one.wanted == 0) return true;
-    const std::string lacks = never_there(one.resources, one.resources_to_place);
+    room_record* const in = room_for(from, one);
+    if (in == nullptr) return true;  // it is refused
+    const std::string lacks = never_there(*in, one.resources, one.resources_to_place);
     if (!lacks.empty() && one.fail_if_infeasible) {
       refuse(from, one.lease_class, error_code::infeasible, one.what + " " + lacks);
       return true;
     }
-    wish_record& wish = wishes_.make(from, requester, one);
+    wish_record& wish = wishes_.make(from, requester, one, *in);
     wish.infeasible = !lacks.empty();
     if (wish.infeasible) warn_once(wish.what + " " + lacks + "; it waits");
     set_wanted(wish, one.wanted);
@@ -106,7 +110,8 @@ class leases {
     set_state(*lease, lease_state::blocked);
     if (std::exchange(lease->overdrawn, false)) return true;  // they are lent still
     lend(*lease, true);
-    ledger_.lend(lease->wish->shape->resources.cpus());
+    lease->in->amounts.lend(lease->wish->shape->resources.cpus());
+    look_at(*lease->in);
     return true;
   }
   bool unblock(const worker_record* from, lease_id id) {
@@ -115,7 +120,8 @@ class leases {
     if (lease->state == lease_state::ending) return true;
     if (lease->state != lease_state::blocked) return false;
     set_state(*lease, lease_state::resuming);
-    resuming_.push_back(*lease);
+    lease->in->resuming.push_back(*lease);
+    look_at(*lease->in);
     return true;
   }
 
@@ -131,11 +137,18 @@ class leases {
   /// Ends a worker, whatever it does.
   void end(worker_record& worker, death_kind kind, const std::string& why) {
     for (lease_record* at = worker.leases.front(); at != nullptr; at = worker.leases.after(*at)) {
-      resuming_.remove_if_linked(*at);
+      at->in->resuming.remove_if_linked(*at);
       set_state(*at, lease_state::ending);
     }
     workers_.end(worker, kind, why);
   }
+
+  // --- Placement groups; in `lease_groups.hpp` ---
+
+  void reserve(party from, reserve_group&& what);
+  bool remove(const remove_group& what);
+  groups& reserved() noexcept { return groups_; }
+  const groups& reserved() const noexcept { return groups_; }
 
   // --- Births and deaths ---
 
@@ -168,28 +181,15 @@ class leases {
     refuse_unserved(*one.kind, error_code::environment, why);
   }
   /// What it wanted is forgotten. Its leases stay until `holder_gone`.
-  void requester_gone(party_record& dead) {
+  void requester_gone(party who, party_record& dead) {
+    groups_.party_gone(who);
     while (wish_record* wish = dead.wishes.front()) {
       set_wanted(*wish, 0);
       wishes_.forget(*wish);
     }
   }
-  /// What works for it is ended.
-  void holder_gone(party_record& dead, instant now) {
-    while (lease_record* lease = dead.leases.front()) {
-      dead.leases.remove(*lease);
-      lease->holder = party();
-      if (lease->state == lease_state::ending) continue;
-      worker_record& worker = *lease->worker;
-      if (lease->wish->purpose != lease_purpose::shared_process) {
-        end(worker, death_kind::ended, "whom it worked for is dead");
-        continue;
-      }
-      worker.holder_died = true;
-      release(*lease);
-      if (worker.leases.empty()) vacate(worker, now);
-    }
-  }
+  /// What works for it is ended. In `lease_refusals.hpp`.
+  void holder_gone(party_record& dead, instant now);
 
   // --- Time ---
 
@@ -198,27 +198,24 @@ class leases {
 
   /// Resumes, grants, serves, starts and reclaims as far as it goes.
   void schedule(instant now) {
-    while (lease_record* lease = resuming_.front()) {
-      const resource_amount cpus = lease->wish->shape->resources.cpus();
-      if (ledger_.can_resume(cpus)) {
-        ledger_.resume(cpus);
-        lend(*lease, false);
-      } else if (cpus <= ledger_.available().cpus() + ledger_.kept().cpus()) {
-        lease->overdrawn = true;  // an actor has what it lent, and may wait for this very body
-      } else {
-        break;
-      }
-      resuming_.remove(*lease);
-      set_state(*lease, lease_state::running);
-      host_.send(lease->worker->who, message(body_resumed{lease->id}));
-    }
+    for_each_active([&](room_record& room) { resume(room); });
     do {
-      while (wish_record* wish = queue_.next(ledger_, limits())) grant(*wish);
+      do {
+        for_each_active([&](room_record& room) {
+          if (room.group != nullptr && room.group->phase != group_phase::created) return;
+          while (wish_record* wish = room.queue.next(room.amounts, limits(room))) grant(*wish);
+        });
+      } while (move_wishes());
     } while (serve_all());
     kinds().for_each([&](kind_record& kind) {
       workers_.start(kind, workers_needed(kind, options_), now);
     });
-    reclaimer_.look(ledger_, resuming_, queue_, tasks_, free_slots(), now);
+    if (!groups_.held().is_zero()) warn_of_groups();
+    reclaimer_.begin_look();
+    for_each_active([&](room_record& room) {
+      reclaimer_.look(room, tasks_, free_slots(), now);
+      if (!room.is_waited_for()) active_.remove(room);
+    });
   }
 
   void timer(instant now) { workers_.timer(now); }
@@ -234,10 +231,16 @@ class leases {
 
   // --- What there is ---
 
-  const ledger& amounts() const noexcept { return ledger_; }
+  const ledger& amounts() const noexcept { return whole_.amounts; }
   const workers& processes() const noexcept { return workers_; }
   std::size_t count() const noexcept { return pool_.used(); }
-  std::size_t waiting() const noexcept { return queue_.waiting(); }
+  std::size_t waiting() const noexcept {
+    std::size_t count = 0;
+    for (const room_record* at = active_.front(); at != nullptr; at = active_.after(*at)) {
+      count += at->queue.waiting();
+    }
+    return count;
+  }
   std::size_t own_processes() const noexcept { return own_processes_; }
 
   /// Asserts the invariants; in `lease_checks.hpp`. O(everything).
@@ -265,58 +268,55 @@ class leases {
       });
     }
     if (!wish.waits()) {
-      leave_ring(wish);
-    } else if (!queue_.in_ring(wish)) {
-      queue_.enter(wish);
+      if (lease_queue::in_ring(wish)) wish.in->queue.leave(wish);
+    } else if (!lease_queue::in_ring(wish)) {
+      enter(wish);
     }
     wishes_.settle(wish);
   }
-  void leave_ring(wish_record& wish) {
-    if (queue_.in_ring(wish)) queue_.leave(wish);
+  void enter(wish_record& wish) {
+    wish.in->queue.enter(wish);
+    look_at(*wish.in);
   }
 
   void refuse(party to, std::uint64_t lease_class, error_code code, std::string what) {
     host_.send(to, message(lease_refused{
                        lease_class, error_fields{.code = code, .what = std::move(what)}}));
   }
-  /// The kind has a user less. `too_often`: no worker of it can be started.
-  void refuse_if(bool too_often, kind_record& kind, const std::string& why) {
-    if (too_often && !may_succeed(kind, options_)) {
-      const std::string text = "no worker could be started, " +
-                               std::to_string(options_.start_failures_max) +
-                               " times in a row: " + why;
-      const bool tasks_wait = runs_tasks(workers_, kind);
-      if (tasks_wait && !kind.unserved.empty()) warn_once(text + "; tasks wait for others");
-      refuse_unserved(kind, error_code::unschedulable, text, !tasks_wait);
-      kind.failures = 0;
-    }
-    kinds().release(kind);
-  }
-  /// Those who wait for a worker of this kind don't get one. Something else uses the kind.
+  // In `lease_refusals.hpp`.
+  void refuse_if(bool too_often, kind_record& kind, const std::string& why);
   void refuse_unserved(kind_record& kind, error_code code, const std::string& why,
-                       bool tasks_too = true) {
-    for (waiting_chain* queue : {&kind.unserved, &kind.unserved_own, &kind.unserved_shared}) {
-      if (queue == &kind.unserved && !tasks_too) continue;
-      while (lease_record* lease = queue->front()) {
-        wish_record& wish = *lease->wish;
-        const party to = wish.requester;
-        const std::uint64_t lease_class = wish.lease_class;
-        std::string text = wish.what + ": " + why;
-        set_wanted(wish, 0);
-        if (wish.leases == 0) wishes_.forget(wish);
-        refuse(to, lease_class, code, std::move(text));
-      }
-    }
-  }
+                       bool tasks_too = true);
 
-  std::string never_there(const resource_vector& kept, const resource_vector& to_place) const {
+  static std::string never_there(const room_record& in, const resource_vector& kept,
+                                 const resource_vector& to_place) {
+    const resource_vector& total = in.amounts.total();
     std::string lacks;
-    if (!kept.fits_in(ledger_.total())) lacks = missing(kept, ledger_.total());
-    if (lacks.empty() && !to_place.fits_in(ledger_.total())) {
-      lacks = missing(to_place, ledger_.total());
-    }
+    if (!kept.fits_in(total)) lacks = missing(kept, total);
+    if (lacks.empty() && !to_place.fits_in(total)) lacks = missing(to_place, total);
     return lacks;
   }
+
+  // --- Rooms ---
+
+  void look_at(room_record& room) {
+    if (!active_rooms::linked(room)) active_.push_back(room);
+  }
+  /// `visit` may take the room out.
+  template <class Visit>
+  void for_each_active(Visit visit) {
+    for (room_record* at = active_.front(); at != nullptr;) {
+      room_record* const next = active_.after(*at);
+      visit(*at);
+      at = next;
+    }
+  }
+  void resume(room_record& room);
+  room_record* room_for(party from, const want_leases& one);
+  void warn_of_groups();
+  bool move_wishes();
+  bool move(wish_record& wish);
+  void leave_room(room_record& room);
 
   // --- Leases ---
 
@@ -335,17 +335,18 @@ class leases {
   std::int64_t free_slots() const noexcept {
     return static_cast<std::int64_t>(options_.workers_max) - active_tasks_;
   }
-  lease_queue::limits limits() {
+  lease_queue::limits limits(const room_record& room) {
     bool free = free_slots() > 0;
     if (free && lent_tasks_ >= options_.blocked_workers_max) {
       free = false;
       warn_once(std::to_string(lent_tasks_) +
                 " workers wait inside their tasks; no more are started");
     }
-    return {.task_slot_free = free, .cpus_are_owed = !resuming_.empty()};
+    return {.task_slot_free = free, .cpus_are_owed = !room.resuming.empty()};
   }
 
   void grant(wish_record& wish) {
+    if (wish.reserves != nullptr) return create(*wish.reserves);
     lease_record& lease = pool_.take();
     MOBULA_ASSERT(lease.slot < (std::uint32_t{1} << slot_bits), "leases fit their numbers");
     lease.id = lease_id{++granted_ << slot_bits | lease.slot};
@@ -354,11 +355,14 @@ class leases {
     lease.wish = &wish;
     lease.worker = nullptr;
     lease.holder = wish.requester;
-    ledger_.take(wish.shape->resources);
-    ledger_.take_gpus(wish.shape->resources, lease.gpus);
+    lease.in = wish.in;
+    ++lease.in->leases;
+    ledger& amounts = lease.in->amounts;
+    amounts.take(wish.shape->resources);
+    amounts.take_gpus(wish.shape->resources, lease.gpus);
     lease.kind = &kinds().of(wish.environment, lease.gpus);
     ++lease.kind->users;
-    if (wish.purpose != lease_purpose::tasks) ledger_.keep(wish.shape->resources);
+    if (wish.purpose != lease_purpose::tasks) amounts.keep(wish.shape->resources);
     ++wish.unserved;
     ++wish.leases;
     ++wish.holding;
@@ -372,8 +376,9 @@ class leases {
       ++own_processes_;
     }
     unserved_of(lease).push_back(lease);
-    queue_.granted(wish);
+    wish.in->queue.granted(wish);
   }
+  void create(group_record& one);
 
   static waiting_chain& unserved_of(lease_record& lease) noexcept {
     return lease.kind->unserved_of(lease.wish->purpose);
@@ -397,8 +402,8 @@ class leases {
     --wish.wanted;
     host_.send(lease.holder, message(lease_granted{wish.lease_class, lease.id, worker.who}));
     if (!std::exchange(wish.one_at_a_time, false)) return false;
-    if (!wish.waits() || queue_.in_ring(wish)) return false;
-    queue_.enter(wish);
+    if (!wish.waits() || lease_queue::in_ring(wish)) return false;
+    enter(wish);
     return true;
   }
 
@@ -435,16 +440,18 @@ class leases {
   /// Its resources are free, and nothing remembers it.
   void release(lease_record& lease) {
     wish_record& wish = *lease.wish;
-    if (wish.purpose != lease_purpose::tasks) ledger_.end_keeping(wish.shape->resources);
+    room_record& room = *lease.in;
+    if (wish.purpose != lease_purpose::tasks) room.amounts.end_keeping(wish.shape->resources);
     if (lease.lent) {
-      ledger_.give_back_lent(wish.shape->resources);
+      room.amounts.give_back_lent(wish.shape->resources);
       lend(lease, false);
     } else {
-      ledger_.give_back(wish.shape->resources);
+      room.amounts.give_back(wish.shape->resources);
     }
-    ledger_.give_back_gpus(lease.gpus);
+    room.amounts.give_back_gpus(lease.gpus);
     const bool was_unserved = lease.state == lease_state::unserved;
-    if (waiting_chain::linked(lease)) (was_unserved ? unserved_of(lease) : resuming_).remove(lease);
+    if (waiting_chain::linked(lease))
+      (was_unserved ? unserved_of(lease) : room.resuming).remove(lease);
     set_state(lease, lease_state::ending);
     --wish.leases;
     if (lease.reclaimed) --wish.reclaimed;
@@ -457,9 +464,11 @@ class leases {
     if (lease.worker != nullptr) lease.worker->leases.remove(lease);
     if (!lease.holder.empty()) wish.owner->leases.remove(lease);
     lease.id = lease_id();
+    --room.leases;
     pool_.give(lease);
     if (was_unserved) kinds().release(*lease.kind);
     wishes_.settle(wish);
+    leave_room(room);
   }
 
   /// Nothing is left in it.
@@ -470,13 +479,13 @@ class leases {
 
   const node_options& options_;
   node_host& host_;
-  ledger ledger_;
-  lease_queue queue_;
+  room_record whole_;
+  groups groups_;
+  active_rooms active_;
   wish_book wishes_;
   workers workers_;
   reclaimer reclaimer_;
   reclaimer::task_chain tasks_;
-  waiting_chain resuming_;
   std::int64_t active_tasks_ = 0;  ///< leases of tasks that have not lent their CPUs
   std::size_t lent_tasks_ = 0;
   std::size_t own_processes_ = 0;

@@ -2,11 +2,14 @@
 
 /// Who holds how much of a node's resources, exactly.
 
+#include <algorithm>
+#include <cstddef>
 #include <utility>
 #include <vector>
 
 #include "mobula/core/assert.hpp"
 #include "mobula/core/resource_vector.hpp"
+#include "mobula/engine/group_messages.hpp"
 #include "mobula/engine/node/gpus.hpp"
 
 namespace mobula::engine {
@@ -21,6 +24,10 @@ class ledger {
   explicit ledger(resource_vector total, bool assigns_gpus = false)
       : total_(std::move(total)), available_(total_), gpus_(assigns_gpus, total_.gpus()) {}
 
+  /// Of a bundle, with these of its node's GPUs where they are assigned.
+  ledger(resource_vector total, const std::vector<gpu_share>& gpus)
+      : total_(std::move(total)), available_(total_), gpus_(gpus) {}
+
   const resource_vector& total() const noexcept { return total_; }
   const resource_vector& available() const noexcept { return available_; }
   const resource_vector& held() const noexcept { return held_; }
@@ -31,6 +38,26 @@ class ledger {
   }
   /// Whether there are GPUs for it, be the sum what it may.
   bool gpus_fit(const resource_vector& need) const noexcept { return gpus_.fits(need.gpus()); }
+
+  /// Whether there are GPUs for each of these, at once.
+  bool gpus_fit_each(const std::vector<group_bundle>& needs) const {
+    gpu_slots trial = gpus_;
+    std::vector<gpu_share> ignored;
+    for (const std::size_t at : largest_first(needs)) {
+      if (!trial.fits(needs[at].resources.gpus())) return false;
+      trial.take(needs[at].resources.gpus(), ignored);
+    }
+    return true;
+  }
+  /// The order in which GPUs are found for them: who needs most has the fewest to choose from.
+  static std::vector<std::size_t> largest_first(const std::vector<group_bundle>& needs) {
+    std::vector<std::size_t> order(needs.size());
+    for (std::size_t at = 0; at < order.size(); ++at) order[at] = at;
+    std::stable_sort(order.begin(), order.end(), [&needs](std::size_t a, std::size_t b) {
+      return needs[a].resources.gpus() > needs[b].resources.gpus();
+    });
+    return order;
+  }
 
   /// It must fit.
   void take(const resource_vector& need) {

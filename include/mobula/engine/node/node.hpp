@@ -19,6 +19,8 @@
 #include "mobula/engine/messages.hpp"
 #include "mobula/engine/node/host.hpp"
 #include "mobula/engine/node/lease_checks.hpp"
+#include "mobula/engine/node/lease_groups.hpp"
+#include "mobula/engine/node/lease_refusals.hpp"
 #include "mobula/engine/node/leases.hpp"
 #include "mobula/engine/node/memory_victims.hpp"
 #include "mobula/engine/node/options.hpp"
@@ -36,7 +38,9 @@ inline constexpr bool is_for_node =
     std::is_same_v<Message, body_unblocked> || std::is_same_v<Message, end_worker> ||
     std::is_same_v<Message, create_object> || std::is_same_v<Message, publish_object> ||
     std::is_same_v<Message, pin_object> || std::is_same_v<Message, unpin_object> ||
-    std::is_same_v<Message, free_object> || std::is_same_v<Message, leave_answer>;
+    std::is_same_v<Message, free_object> || std::is_same_v<Message, leave_answer> ||
+    std::is_same_v<Message, reserve_group> || std::is_same_v<Message, find_group> ||
+    std::is_same_v<Message, ask_group> || std::is_same_v<Message, remove_group>;
 
 /// Rules: docs/ENGINE.md, "Node". A party is known from `party_joined` to `party_gone`; the node's
 /// own is known always, for the directory beside it asks for leases too. A message of anybody else,
@@ -101,7 +105,7 @@ class node {
       if (other != what.who) host_.send(other, message(party_died{what}));
     }
     party_record& dead = at->second;
-    leases_.requester_gone(dead);
+    leases_.requester_gone(what.who, dead);
     if (dead.worker != nullptr) {
       leases_.worker_gone(*dead.worker, "its process " + to_string(what), now);
     }
@@ -140,6 +144,24 @@ class node {
   void receive(party from, leave_answer&& one, instant now) {
     worker_record* const worker = worker_of(from);
     after_lease(worker != nullptr && leases_.may_leave(*worker, one, now), now);
+  }
+  void receive(party from, reserve_group&& one, instant now) {
+    const bool sense = record_of(from) != nullptr && !one.bundles.empty();
+    if (sense) leases_.reserve(from, std::move(one));
+    after_lease(sense, now);
+  }
+  void receive(party from, find_group&& one, instant) {
+    const bool sense = record_of(from) != nullptr;
+    if (sense) leases_.reserved().find(from, one);
+    count(sense);
+  }
+  void receive(party from, ask_group&& one, instant) {
+    const bool sense = record_of(from) != nullptr;
+    if (sense) leases_.reserved().ask(from, one);
+    count(sense);
+  }
+  void receive(party from, remove_group&& one, instant now) {
+    after_lease(record_of(from) != nullptr && leases_.remove(one), now);
   }
   void receive(party from, create_object&& one, instant now) {
     count(store_.create(from, one, now));
@@ -239,6 +261,7 @@ class node {
   /// decides for `isolation::automatic` asks this.
   std::size_t own_process_count() const noexcept { return leases_.own_processes(); }
   const store& objects() const noexcept { return store_; }
+  std::size_t group_count() const noexcept { return leases_.reserved().count(); }
   std::uint64_t stray() const noexcept { return stray_; }
 
   /// Asserts all invariants. O(everything).

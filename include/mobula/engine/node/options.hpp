@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "mobula/core/resource_vector.hpp"
+#include "mobula/core/resources.hpp"
 #include "mobula/engine/ids.hpp"
 
 namespace mobula::engine {
@@ -16,6 +17,8 @@ struct node_options {
   party self{};
   /// What it has to give.
   resource_vector total{};
+  /// What is true of it: bundles ask for labels.
+  label_map labels{};
 
   // --- Workers ---
 

@@ -9,17 +9,18 @@
 #include "mobula/core/resource_vector.hpp"
 #include "mobula/engine/node/chain.hpp"
 #include "mobula/engine/node/host.hpp"
-#include "mobula/engine/node/ledger.hpp"
 #include "mobula/engine/node/lease_queue.hpp"
+#include "mobula/engine/node/ledger.hpp"
 #include "mobula/engine/node/records.hpp"
+#include "mobula/engine/node/rooms.hpp"
 
 namespace mobula::engine {
 
-/// Looks at those who wait, oldest shapes first, and reclaims from the oldest leases of tasks what
-/// they will lack when all that is asked back already has come. A class that has leases takes one
-/// only from a class that has at least two more, so that two floods share and don't rob each other
-/// for ever; one without any takes from anybody. A lease that is not returned within the patience
-/// is no longer counted on.
+/// Looks, room by room, at those who wait, oldest shapes first, and reclaims from the oldest leases
+/// of tasks what they will lack when all that is asked back already has come. A class that has
+/// leases takes one only from a class that has at least two more, so that two floods share and
+/// don't rob each other for ever; one without any takes from anybody. A lease that is not returned
+/// within the patience is no longer counted on.
 class reclaimer {
  public:
   using task_chain = chain<lease_record, &lease_record::of_tasks>;
@@ -27,17 +28,20 @@ class reclaimer {
 
   reclaimer(instant patience, node_host& host) : patience_(patience), host_(host) {}
 
+  /// Before the first room that is looked at.
+  void begin_look() noexcept { look_again_ = never; }
   /// `slots`: how many more leases of tasks may run; negative where too many do.
-  void look(const ledger& amounts, const waiting_chain& resuming, const lease_queue& queue,
-            const task_chain& tasks, std::int64_t slots, instant now) {
-    look_again_ = never;
+  void look(const room_record& in, const task_chain& tasks, std::int64_t slots, instant now) {
+    const waiting_chain& resuming = in.resuming;
+    const lease_queue& queue = in.queue;
     gpus_come_ = false;
-    amounts_ = &amounts;
-    if (resuming.empty() && queue.waiting() == 0) return;
-    room_ = amounts.available();
+    in_ = &in;
+    amounts_ = &in.amounts;
+    if (!in.is_waited_for()) return;
+    room_ = amounts_->available();
     slots_ = slots;
     for (const lease_record* at = tasks.front(); at != nullptr; at = tasks.after(*at)) {
-      if (at->reclaimed && at->state == lease_state::running) count_on(*at, now);
+      if (at->in == in_ && at->reclaimed && at->state == lease_state::running) count_on(*at, now);
     }
     for (const lease_record* at = resuming.front(); at != nullptr; at = resuming.after(*at)) {
       const resource_amount cpus = at->wish->shape->resources.cpus();
@@ -78,7 +82,7 @@ class reclaimer {
     };
     const auto enough = [this, &shape] {
       return shape.resources.fits_in(room_) && shape.to_place.fits_in(room_) &&
-             (gpus_come_ || amounts_->gpus_fit(shape.resources)) &&
+             (gpus_come_ || lease_queue::gpus_fit(shape, *amounts_)) &&
              (!shape.of_tasks || slots_ > 0);
     };
     const auto helps = [this, &shape, &fair](const lease_record& victim) {
@@ -91,7 +95,7 @@ class reclaimer {
 
   bool lessens_need(const resource_vector& given, const shape_record& shape) const noexcept {
     if (shape.of_tasks && slots_ <= 0) return true;
-    if (!given.gpus().is_zero() && !amounts_->gpus_fit(shape.resources)) return true;
+    if (!given.gpus().is_zero() && !lease_queue::gpus_fit(shape, *amounts_)) return true;
     const auto helps = [&](auto amount_of) {
       const auto needed = std::max(amount_of(shape.resources), amount_of(shape.to_place));
       return needed > amount_of(room_) && amount_of(given) > decltype(needed){};
@@ -110,7 +114,9 @@ class reclaimer {
   template <class Enough, class Helps>
   bool cover(const task_chain& tasks, const Enough& enough, const Helps& helps, instant now) {
     for (lease_record* at = tasks.front(); at != nullptr && !enough(); at = tasks.after(*at)) {
-      if (at->reclaimed || at->state != lease_state::running || !helps(*at)) continue;
+      if (at->in != in_ || at->reclaimed || at->state != lease_state::running || !helps(*at)) {
+        continue;
+      }
       at->reclaimed = true;
       at->reclaimed_at = now;
       ++at->wish->reclaimed;
@@ -125,7 +131,8 @@ class reclaimer {
   instant look_again_ = never;
   resource_vector room_;  ///< kept only for its memory
   std::int64_t slots_ = 0;
-  const ledger* amounts_ = nullptr;  ///< while it looks
+  const room_record* in_ = nullptr;  ///< while it looks
+  const ledger* amounts_ = nullptr;  ///< its
   bool gpus_come_ = false;           ///< with a lease that is counted on: one at a time
 };
 

@@ -70,6 +70,8 @@ struct wish_record;
 struct party_record;
 struct shape_record;
 struct kind_record;
+struct room_record;
+struct group_record;
 
 enum class lease_state : std::uint8_t {
   unserved = 0,  ///< granted, but its worker is not ready; its holder does not know it yet
@@ -95,6 +97,7 @@ struct lease_record {
   bool reclaimed = false;
   instant reclaimed_at = 0;
   wish_record* wish = nullptr;      ///< never null while the slot is in use
+  room_record* in = nullptr;        ///< from which it has its resources; never null likewise
   worker_record* worker = nullptr;  ///< null while unserved
   party holder;                     ///< empty when the holder is dead
   kind_record* kind = nullptr;      ///< of the worker that it needs, or has
@@ -119,16 +122,21 @@ struct wish_record {
   lease_purpose purpose = lease_purpose::tasks;
   bool fail_if_infeasible = false;
   bool infeasible = false;  ///< it waits beside the ring for what this node never has
+  bool is_told = false;     ///< that it waits for a group's end
   /// No lease of it was served yet, and its environment may take long to be made: one that waits
   /// for that is enough to hold resources.
   bool one_at_a_time = false;
   payload environment;
   std::string what;
+  group_place where;
+  room_record* in = nullptr;  ///< whose queue it stands in, or would; of any bundle: of one of them
+  group_record* reserves = nullptr;  ///< no lease is wished for, but all of a group's bundles
   shape_record* shape = nullptr;
   std::uint64_t since = 0;  ///< when it came to the ring's end; a count, not a time
   chain_link<wish_record> ring;
   chain_link<wish_record> of_requester;
   chain_link<wish_record> idle;
+  chain_link<wish_record> of_group;
 
   /// What it will still have when all that is reclaimed has come back: the measure of fairness.
   std::uint32_t share() const noexcept { return holding > reclaimed ? holding - reclaimed : 0; }
@@ -144,6 +152,8 @@ struct shape_record {
   resource_vector resources;
   resource_vector to_place;
   bool of_tasks = false;  ///< needs one of `workers_max` too
+  /// Of a group: `resources` is the sum, and each has GPUs of its own. Null: of no group.
+  const std::vector<group_bundle>* parts = nullptr;
   std::uint32_t users = 0;
   std::uint32_t passes = 0;  ///< grants that have overtaken its oldest wish
   chain<wish_record, &wish_record::ring> ring;

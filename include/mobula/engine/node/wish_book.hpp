@@ -13,6 +13,7 @@
 #include "mobula/engine/node/chain.hpp"
 #include "mobula/engine/node/lease_queue.hpp"
 #include "mobula/engine/node/records.hpp"
+#include "mobula/engine/node/rooms.hpp"
 
 namespace mobula::engine {
 
@@ -22,7 +23,7 @@ namespace mobula::engine {
 class wish_book {
  public:
   /// So many that neither want nor have anything are remembered; at least 1.
-  wish_book(std::size_t idle_max, lease_queue& queue) : idle_max_(idle_max), queue_(queue) {}
+  explicit wish_book(std::size_t idle_max) : idle_max_(idle_max) {}
 
   /// Null where it is not known.
   wish_record* find(party requester, std::uint64_t lease_class) const {
@@ -31,18 +32,22 @@ class wish_book {
   }
 
   /// It wants nothing yet.
-  wish_record& make(party from, party_record& requester, const want_leases& one) {
+  wish_record& make(party from, party_record& requester, const want_leases& one, room_record& in) {
     wish_record& wish = pool_.take();
     wish.requester = from;
     wish.owner = &requester;
     wish.lease_class = one.lease_class;
     wish.wanted = wish.unserved = wish.leases = wish.holding = wish.reclaimed = 0;
     wish.purpose = one.purpose;
-    wish.infeasible = false;
+    wish.infeasible = wish.is_told = false;
     wish.what = one.what;
     wish.environment = one.environment;
     wish.one_at_a_time = !one.environment.empty();
-    queue_.adopt(wish, one.resources, one.resources_to_place);
+    wish.where = one.where;
+    wish.in = &in;
+    wish.reserves = nullptr;
+    in.queue.adopt(wish, one.resources, one.resources_to_place);
+    if (in.group != nullptr) in.group->wishes.push_back(wish);
     requester.wishes.push_back(wish);
     wishes_.emplace(wish_key{from, one.lease_class}, &wish);
     return wish;
@@ -55,7 +60,7 @@ class wish_book {
       idle_.remove_if_linked(wish);
     } else if (wish.requester.empty()) {
       idle_.remove_if_linked(wish);
-      queue_.disown(wish);
+      wish.in->queue.disown(wish);
       pool_.give(wish);
     } else if (!idle_.linked(wish)) {
       idle_.push_back(wish);
@@ -67,6 +72,7 @@ class wish_book {
   void forget(wish_record& wish) {
     wishes_.erase(wish_key{wish.requester, wish.lease_class});
     wish.owner->wishes.remove(wish);
+    if (wish.in->group != nullptr) wish.in->group->wishes.remove(wish);
     wish.requester = party();
     settle(wish);
   }
@@ -77,7 +83,7 @@ class wish_book {
     for (const auto& [key, wish] : wishes_) {
       idle += wish->wanted == 0 && wish->leases == 0;
       MOBULA_ASSERT(wish->requester == key.requester, "a wish is its requester's");
-      MOBULA_ASSERT(wish->waits() == queue_.in_ring(*wish), "who waits is in the ring");
+      MOBULA_ASSERT(wish->waits() == lease_queue::in_ring(*wish), "who waits is in the ring");
       MOBULA_ASSERT(wish->unserved <= wish->wanted && wish->unserved <= wish->leases &&
                         wish->holding <= wish->leases && wish->reclaimed <= wish->leases,
                     "a wish's leases add up");
@@ -99,7 +105,6 @@ class wish_book {
   };
 
   std::size_t idle_max_;
-  lease_queue& queue_;
   boost::unordered_flat_map<wish_key, wish_record*, wish_hash> wishes_;
   chain<wish_record, &wish_record::idle> idle_;
   slots<wish_record> pool_;

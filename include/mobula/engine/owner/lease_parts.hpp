@@ -28,6 +28,7 @@ struct class_spec {
   std::string what;  ///< for warnings: `task "add"`
   bool fail_if_infeasible = false;
   payload environment{};  ///< of its workers
+  group_place where{};
 };
 
 /// A push that a dead worker has not answered.

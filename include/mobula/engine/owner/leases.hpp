@@ -52,6 +52,7 @@ class task_leases {
     one.what = spec.what;
     one.fail_if_infeasible = spec.fail_if_infeasible;
     one.environment = spec.environment;
+    one.where = spec.where;
     one.queue = {};
     one.held.clear();
     one.wanted = one.behind = one.spare = 0;
@@ -64,7 +65,7 @@ class task_leases {
   /// What it was entered with.
   class_spec spec_of(slot home) const {
     const lease_class& one = classes_[home];
-    return {one.key, one.resources, one.what, one.fail_if_infeasible, one.environment};
+    return {one.key, one.resources, one.what, one.fail_if_infeasible, one.environment, one.where};
   }
   /// A task of the class is over.
   void leave(slot home) {
@@ -135,14 +136,23 @@ class task_leases {
     pump(home);
     return true;
   }
-  /// The class's tasks are taken out of its queue, in order.
-  bool refused(const lease_refused& what, std::vector<slot>& out) {
+  /// The class's tasks are taken out of its queue, in order. Where its group is removed
+  /// `at_workers` are those that workers have, which are being ended.
+  bool refused(const lease_refused& what, std::vector<slot>& out, std::vector<slot>& at_workers) {
     const auto at = class_by_number_.find(what.lease_class);
     if (at == class_by_number_.end()) return false;
     const slot home = at->second;
     lease_class& one = classes_[home];
     one.wanted = 0;
     while (!one.queue.empty()) out.push_back(one.queue.pop_front(tasks_));
+    if (what.why.code == error_code::placement_group_removed) {
+      for (const slot which : one.held) {
+        for (slot task = leases_[which].unanswered.first; task != no_slot;
+             task = tasks_[task].next) {
+          at_workers.push_back(task);
+        }
+      }
+    }
     forget_if_done(home);
     return true;
   }
@@ -310,6 +320,7 @@ class task_leases {
     std::string what;
     bool fail_if_infeasible = false;
     payload environment;
+    group_place where;
     task_list queue;
     std::vector<slot> held;
     std::uint32_t behind = 0;  ///< the sum of its leases'
@@ -393,6 +404,7 @@ class task_leases {
     sent.what = of.what;
     sent.fail_if_infeasible = of.fail_if_infeasible;
     sent.environment = of.environment;
+    sent.where = of.where;
     out_.send(node_, std::move(sent));
   }
 

@@ -138,9 +138,10 @@ class submissions {
   }
   bool granted(const lease_granted& what, instant now) { return leases_.granted(what, now); }
   bool refused(const lease_refused& what) {
-    std::vector<slot> over;
-    if (!leases_.refused(what, over)) return false;
+    std::vector<slot> over, at_workers;
+    if (!leases_.refused(what, over, at_workers)) return false;
     const auto why = std::make_shared<const error_fields>(what.why);
+    for (const slot task : at_workers) decide_early(task, why);
     for (const slot task : over) end(task, objects::failed(why));
     return true;
   }
@@ -162,7 +163,6 @@ class submissions {
     one.unpublished = std::make_shared<const error_fields>(why);
   }
   void object_unreferenced(object_key key, origin from) { again_.unreferenced(key, from); }
-
   bool actor_changed(const engine::actor_changed& what) {
     const bool known = calls_.changed(what, over_);
     end_calls();
