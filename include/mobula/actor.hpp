@@ -16,6 +16,7 @@
 #include "mobula/core/holds.hpp"
 #include "mobula/core/options.hpp"
 #include "mobula/core/validate.hpp"
+#include "mobula/detail/group_wishes.hpp"
 #include "mobula/detail/received.hpp"
 #include "mobula/detail/submit.hpp"
 #include "mobula/detail/wishes.hpp"
@@ -150,6 +151,21 @@ class actor {
 
 namespace detail {
 
+/// In the running body's group, where that captures children and they don't say otherwise. Throws
+/// where a bundle could never hold it.
+inline actor_ptr spawn_placed(backend& host, task& constructor, const actor_options& options,
+                              const std::type_info& type) {
+  if (!is_captured(options.where)) {
+    check_room(options.where, resources_to_place(options), "actor_options");
+    return host.spawn(constructor, {options, type});
+  }
+  actor_options captured = options;
+  captured.where = captured_place();
+  captured.capture_children = true;
+  check_room(captured.where, resources_to_place(captured), "actor_options");
+  return host.spawn(constructor, {captured, type});
+}
+
 /// The options have been validated.
 template <class A, class... Arguments>
 actor<A> spawn_with(const actor_options& options, Arguments&&... arguments) {
@@ -168,7 +184,7 @@ actor<A> spawn_with(const actor_options& options, Arguments&&... arguments) {
     task& constructor = static_cast<task&>(*made);
     actor_ptr state;
     try {
-      state = host.spawn(constructor, {options, typeid(A)});
+      state = spawn_placed(host, constructor, options, typeid(A));
     } catch (...) {
       discard(constructor);
       throw;

@@ -14,6 +14,7 @@
 #include "mobula/get.hpp"
 #include "mobula/in_process.hpp"
 #include "mobula/options.hpp"
+#include "mobula/placement_group.hpp"
 #include "mobula/promise.hpp"
 #include "mobula/put.hpp"
 #include "mobula/runtime.hpp"

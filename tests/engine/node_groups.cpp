@@ -229,6 +229,27 @@ TEST_CASE("what the node can never hold waits with a warning, or is refused",
   CHECK(s.machine.group_count() == 0);
 }
 
+TEST_CASE("work outside that waits long for what groups hold is warned of once",
+          "[node][groups][clause-31]") {
+  script s(node_of(cpus(2)));
+  s.reserve(ada, {cpus(2)}).want(ada, 7, 1, cpus(1));
+  CHECK(s.said() == lines{"2: group 1 made"});
+  s.at(500 * ms).say(ada, remove_group{1}).join(11);  // It had only to wait a little.
+  s.give_back(ada, 1).reserve(ada, {cpus(2)}).want(ada, 7, 1, cpus(1)).said();
+  const auto warnings = [&s] {
+    const lines said = s.said();
+    return std::count_if(said.begin(), said.end(), [](const std::string& line) {
+      return line.rfind("warn: task \"7\" waits outside of the placement groups", 0) == 0;
+    });
+  };
+  s.at(1499 * ms);
+  CHECK(warnings() == 0);
+  s.at(1500 * ms);
+  CHECK(warnings() == 1);
+  s.at(9000 * ms);
+  CHECK(warnings() == 0);
+}
+
 TEST_CASE("a bundle's GPUs are its own, by their indices", "[node][groups][clause-18]") {
   node_options options = node_of(both(4, 2));
   options.assigns_gpus = true;

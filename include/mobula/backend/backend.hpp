@@ -18,6 +18,7 @@
 #include "mobula/backend/task.hpp"
 #include "mobula/core/clock.hpp"
 #include "mobula/core/group.hpp"
+#include "mobula/core/group_facts.hpp"
 #include "mobula/core/options.hpp"
 #include "mobula/core/record.hpp"
 
@@ -27,6 +28,18 @@ namespace mobula::detail {
 struct actor_request {
   const actor_options& options;
   const std::type_info& type;
+};
+
+/// What a backend is told about a placement group to reserve; validated.
+struct group_request {
+  const std::vector<bundle>& bundles;
+  strategy how;
+  const group_options& options;
+};
+/// What becomes of a placement group.
+struct group_status {
+  group_state state = group_state::removed;
+  std::vector<bundle_info> bundles;
 };
 
 /// Promises that hold for every function below unless it says otherwise:
@@ -116,6 +129,36 @@ class backend {
   /// Runs what is queued, then the destructor. `done` is a record without a value, settled when
   /// that has happened.
   virtual void stop(actor_state& one, record_ptr done) = 0;
+
+  /// Reserves all bundles or none, as soon as there is room, and answers before that: when the name
+  /// is the group's own, else `name_taken_error`. One that no node could ever hold waits with a
+  /// warning, or is an `infeasible_error` where the options say so. The group lives until it is
+  /// removed or the runtime ends.
+  virtual group_ptr reserve(const group_request& request) {
+    static_cast<void>(request);
+    throw std::logic_error("reserve: the backend " + std::string(name()) +
+                           " has no placement groups");
+  }
+  /// Null where no group that is not removed has the name.
+  virtual group_ptr find_group(const std::string& name, const std::string& name_space) {
+    static_cast<void>(name), static_cast<void>(name_space);
+    return nullptr;
+  }
+  /// `done`, a record without a value, is settled when the group is created, or fails with
+  /// `placement_group_removed_error`.
+  virtual void group_ready(const group_ptr& group, record_ptr done) {
+    static_cast<void>(group);
+    done->settle_value();
+    done->end_producing();
+  }
+  /// May wait for who knows. What this process has removed is removed.
+  virtual group_status status_of(const group_ptr& group) {
+    static_cast<void>(group);
+    return {};
+  }
+  /// Ends what runs in the group, fails what is queued for it, and gives its resources back: of
+  /// each bundle when nothing in it runs any more. A second time is nothing. Never waits.
+  virtual void remove_group(const group_ptr& group) { static_cast<void>(group); }
 
   virtual clock::time_point now() const noexcept = 0;
   /// Blocks, and keeps the body's CPUs. Throws `cancelled_error` in a body that was asked to stop.

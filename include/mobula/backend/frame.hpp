@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <stop_token>
 
@@ -114,6 +115,9 @@ class frame {
   void* coroutine = nullptr;
   void* instance = nullptr;  ///< of the actor whose member runs
   bool restarted = false;
+  /// The placement group in which the body runs, for as long as it does; null: none.
+  const std::shared_ptr<const group_facts>* group = nullptr;
+  bool captures_children = false;           ///< what it submits is placed in that group too
   std::atomic<bool> stops_children{false};  ///< it was asked to stop, and its children with it
 
   /// The innermost body on this thread; null outside of tasks.

@@ -47,6 +47,7 @@ struct call_wishes {
   bool plain = true;  ///< exactly one CPU and nothing else
   placement where;
   bool capture_children = false;
+  void* room = nullptr;  ///< the backend's own: of the bundle from which it has its resources
   int retries_left = 0;  ///< for exceptions that `retry_on` names; -1: without end
   int max_retries = 3;   ///< the same for workers that died, where they can; one budget for both
   exception_filter retry_on;

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <utility>
@@ -12,6 +13,12 @@
 #include "mobula/core/resources.hpp"
 
 namespace mobula {
+
+namespace detail {
+
+struct group_facts;
+
+}  // namespace detail
 
 struct node_affinity_options {
   /// Prefer the node, but go elsewhere if it is dead or too small. Hard affinity fails with
@@ -31,11 +38,13 @@ class placement {
 
   /// In the given bundle of a placement group, or without an index in any of its bundles. For
   /// `placement_group`.
-  static placement in_group(group_id group, std::optional<std::size_t> bundle_index = {}) {
+  static placement in_group(group_id group, std::optional<std::size_t> bundle_index = {},
+                            std::shared_ptr<const detail::group_facts> facts = nullptr) {
     if (group.empty()) throw std::invalid_argument("placement: the group's id is empty");
     placement out(kind::bundle);
     out.target_ = group.value();
     out.bundle_index_ = bundle_index;
+    out.facts_ = std::move(facts);
     return out;
   }
 
@@ -50,8 +59,13 @@ class placement {
   group_id group() const noexcept { return kind_ == kind::bundle ? group_id(target_) : group_id(); }
   /// Empty for any bundle of the group.
   std::optional<std::size_t> bundle_index() const noexcept { return bundle_index_; }
+  /// What the request is checked against; null unless a `placement_group` made it.
+  const std::shared_ptr<const detail::group_facts>& facts() const noexcept { return facts_; }
 
-  friend bool operator==(const placement&, const placement&) = default;
+  friend bool operator==(const placement& a, const placement& b) {
+    return a.kind_ == b.kind_ && a.soft_ == b.soft_ && a.target_ == b.target_ &&
+           a.bundle_index_ == b.bundle_index_ && a.labels_ == b.labels_;
+  }
 
   friend placement anywhere() noexcept;
   friend placement spread() noexcept;
@@ -66,6 +80,7 @@ class placement {
   std::uint64_t target_ = 0;  // Of a node or a group, as the kind says.
   std::optional<std::size_t> bundle_index_;
   label_map labels_;
+  std::shared_ptr<const detail::group_facts> facts_;
 };
 
 /// The scheduler's choice: the local node to half, then others, nearest to the arguments' bytes

@@ -19,6 +19,7 @@
 #include "mobula/core/validate.hpp"
 #include "mobula/detail/arguments.hpp"
 #include "mobula/detail/call_record.hpp"
+#include "mobula/detail/group_wishes.hpp"
 #include "mobula/future.hpp"
 
 namespace mobula::detail {
@@ -378,6 +379,9 @@ record_ptr make_call(Prepare prepare, Arguments&&... arguments) {
   try {
     prepare(*raw);
     open_stream<typename made_record::returns>(*raw);
+    if constexpr (Policy::kind == function_kind::task) {
+      if (frame::current != nullptr) stay_in_group(*raw);
+    }
     if constexpr (made_record::fixed_dependencies != 0 || made_record::varying_dependencies) {
       link_all(*raw);
     } else {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "mobula/core/validate.hpp"
+#include "mobula/detail/group_wishes.hpp"
 #include "mobula/detail/submit.hpp"
 
 namespace mobula::detail {
@@ -33,6 +34,7 @@ inline void apply(const task_options& options, task& to) {
   wishes.plain = is_plain(options);
   if (!wishes.plain) wishes.resources = resources_of(options);
   wishes.where = options.where;
+  check_room(wishes.where, wishes.resources, "task_options");
   wishes.capture_children = options.capture_children;
   wishes.retry_on = options.retry_on;
   wishes.max_retries = options.max_retries;

@@ -2,11 +2,15 @@
 
 /// What every handle to an actor knows, whichever process it came to, and how it travels.
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "mobula/backend/backend.hpp"
+#include "mobula/backend/group_bytes.hpp"
+#include "mobula/core/group_facts.hpp"
 #include "mobula/engine/payload.hpp"
 #include "mobula/serialization/input.hpp"
 #include "mobula/serialization/message.hpp"
@@ -21,6 +25,8 @@ struct actor_about {
   int max_task_retries = 0;
   std::size_t max_pending_calls = 0;
   std::vector<std::string> groups{};  ///< of concurrency
+  detail::group_ptr placed_in{};      ///< null: in no placement group
+  bool captures_children = false;
 
   void write(output& to) const {
     write(to, class_name);
@@ -29,6 +35,8 @@ struct actor_about {
     to.size(max_pending_calls);
     to.size(groups.size());
     for (const std::string& group : groups) write(to, group);
+    detail::write_group(placed_in, to);
+    to.number(static_cast<std::uint8_t>(captures_children));
   }
   static actor_about read(input& from) {
     actor_about made;
@@ -39,6 +47,9 @@ struct actor_about {
     for (std::size_t left = from.size(1); left > 0; --left) {
       made.groups.push_back(read_text(from));
     }
+    made.placed_in =
+        detail::read_group(from, detail::the_runtime.epoch.load(std::memory_order_relaxed));
+    made.captures_children = from.number<std::uint8_t>() != 0;
     return made;
   }
 

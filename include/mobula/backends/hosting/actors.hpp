@@ -79,12 +79,15 @@ inline detail::actor_ptr program_process::spawn(detail::task& constructor,
         resource_vector::of_cpus(resource_amount::from_steps(resource_amount::steps_per_unit));
   }
   what.fail_if_infeasible = program_.options.infeasible == infeasible_policy::fail;
+  what.where = place_of(options.where);
 
   actor_about about{.class_name = request.type.name(),
                     .name = options.name,
                     .max_task_retries = options.max_task_retries,
                     .max_pending_calls = options.max_pending_calls};
   for (const auto& [group, limit] : options.concurrency_groups) about.groups.push_back(group);
+  about.placed_in = options.where.facts();
+  about.captures_children = options.capture_children;
   what.about = about.to_payload();
   if (program_.ship) {
     what.environment = program_.ship(options.environment, "actor_options.environment");
@@ -94,6 +97,7 @@ inline detail::actor_ptr program_process::spawn(detail::task& constructor,
   const engine::object_key key = what.actor = {
       program_.node_party, (self().value() & 0x7fffff) << 40 | ++actors_made_};
   const std::string space = what.name_space;
+  const std::string actor_label = what.label;
   auto answer = std::make_shared<actor_answer>();
   if (!what.name.empty()) {
     what.request = ++requests_;
@@ -139,6 +143,14 @@ inline detail::actor_ptr program_process::spawn(detail::task& constructor,
   constructors_.emplace(&constructor, std::move(watch));
   program_.constructor_homes.emplace(&constructor, this);
   constructor.add_handle();
+  const unplaced how = check_node(options.where, "actor \"" + actor_label + "\"");
+  if (how.why) {
+    auto said = std::make_shared<const error_fields>(describe(how.why->cause()));
+    event([&] {
+      transmit(program_.node_party, engine::message(engine::actor_arguments{key, {}, said}));
+    });
+  }
+  if (how.waits) return detail::actor_ptr::adopt(handle);  // as if its arguments never came
   loop_.run_outside([&constructor] {
     detail::release_blocker(constructor);  // comes back through `construct`
   });

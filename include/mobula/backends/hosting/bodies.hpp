@@ -98,6 +98,13 @@ inline engine::key_list program_process::uncovered(engine::body& one) {
   return kept;
 }
 
+/// An actor's body is where the actor is.
+inline void place_in_group(const actor_handle& of, detail::frame& body) noexcept {
+  if (!of.about().placed_in) return;
+  body.group = &of.about().placed_in;
+  body.captures_children = of.about().captures_children;
+}
+
 // --- One body ------------------------------------------------------------------------------------
 
 /// For whoever has entered, before `run_function`.
@@ -190,6 +197,7 @@ inline void program_process::run_function(engine::body& one, engine::body_end& e
       mine.body = &one;
       mine.instance = instance;
       mine.restarted = one.actor != nullptr && one.actor->made.restarted;
+      if (self) place_in_group(static_cast<actor_handle&>(*self), mine);
       function_begins(entry, mine);
       detail::fault(detail::fault_point::body_begins);
       try {
@@ -234,6 +242,10 @@ inline void program_process::run_attempt(engine::body& one, const detail::functi
                                          engine::body_end& end) {
   const engine::invocation& what = one.what();
   sent_arguments sent = take_resources(what.arguments, record);
+  if (record.wishes && record.wishes->where.facts()) {
+    detail::frame::current->group = &record.wishes->where.facts();
+    detail::frame::current->captures_children = record.wishes->capture_children;
+  }
   if (sent.are_stored) {
     const engine::carried& stored = what.values.back();
     const inside held(loop_);
@@ -289,6 +301,7 @@ inline void program_process::run_destructor(engine::body& one) {
   {
     detail::frame mine(*record);
     mine.restarted = one.actor->made.restarted;
+    if (self) place_in_group(static_cast<actor_handle&>(*self), mine);
     function_begins(nullptr, mine);
     object->constructor->destroy_instance(instance);
     function_ended(mine);

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "mobula/backend/dependencies.hpp"
+#include "mobula/backend/group_bytes.hpp"
 #include "mobula/backends/hosting/program_process.hpp"
 #include "mobula/backends/threads/body.hpp"
 #include "mobula/core/validate.hpp"
@@ -20,23 +21,16 @@ namespace mobula::hosting {
 
 // --- Tasks and calls -----------------------------------------------------------------------------
 
-/// What the body may ask of itself goes before its arguments: `this_task::resources`.
+/// What the body may ask of itself goes before its arguments: `this_task::resources`, `::group`.
 class resources_label {
  public:
   explicit resources_label(const detail::task& one) {
     if (one.is_plain() || one.actor != nullptr) return;
     output out;
     out.number(std::uint8_t{0});
-    const resource_vector& asked = one.wishes->resources;
-    out.number(asked.cpus().steps());
-    out.number(asked.gpus().steps());
-    out.number(asked.memory());
-    out.size(asked.custom().size());
-    for (const auto& [name, amount] : asked.custom()) {
-      out.size(name.size());
-      out.write(name.data(), name.size());
-      out.number(amount.steps());
-    }
+    detail::write_amounts(one.wishes->resources, out);
+    detail::write_group(one.wishes->where.facts(), out);
+    out.number(static_cast<std::uint8_t>(one.wishes->capture_children));
     long_ = out.take().bytes;
   }
   [[nodiscard]] std::span<const std::byte> bytes() const noexcept {
@@ -70,19 +64,12 @@ inline sent_arguments take_resources(const engine::payload& sent, detail::task& 
   whole.bytes.assign(sent.bytes().begin(), sent.bytes().end());
   input in(whole);
   static_cast<void>(in.number<std::uint8_t>());
-  {
-    resource_set asked;
-    asked.cpus = resource_amount::from_steps(in.number<std::int64_t>()).value();
-    asked.gpus = resource_amount::from_steps(in.number<std::int64_t>()).value();
-    asked.memory = in.number<std::uint64_t>();
-    for (std::size_t left = in.size(1); left > 0; --left) {
-      std::string name(in.size(1), '\0');
-      in.read(name.data(), name.size());
-      asked.custom[name] = resource_amount::from_steps(in.number<std::int64_t>()).value();
-    }
-    one.make_wishes().plain = false;
-    one.make_wishes().resources = resource_vector(asked);
-  }
+  detail::call_wishes& wishes = one.make_wishes();
+  wishes.plain = false;
+  wishes.resources = detail::read_amounts(in);
+  const detail::group_ptr group = detail::read_group(in, one.epoch());
+  if (group) wishes.where = placement::in_group(group->id, {}, group);
+  wishes.capture_children = in.number<std::uint8_t>() != 0;
   made.bytes.bytes = sent.bytes().subspan(in.position());
   return made;
 }
@@ -180,11 +167,26 @@ inline std::uint64_t program_process::lease_class_of(const detail::task& one,
     return program_.lease_class("task " + std::to_string(function.module) + "." +
                                 std::to_string(function.index) + " " + shape);
   };
-  if (!one.is_plain()) return named(to_string(one.wishes->resources));
+  if (!one.is_plain()) {
+    std::string shape = to_string(one.wishes->resources);
+    const placement& where = one.wishes->where;
+    if (where.what() == placement::kind::bundle) {
+      shape += " in " + to_string(where.group()) + '.';
+      if (where.bundle_index()) shape += std::to_string(*where.bundle_index());
+    }
+    return named(std::move(shape));
+  }
   if (!environment.empty()) return named("");
   std::uint64_t& known = program_.known(*one.function).plain_class;
   if (known == 0) known = named("");
   return known;
+}
+inline engine::group_place program_process::place_of(const placement& where) {
+  engine::group_place out;
+  if (where.what() != placement::kind::bundle) return out;
+  out.group = where.group().value();
+  if (where.bundle_index()) out.bundle = static_cast<std::uint32_t>(*where.bundle_index());
+  return out;
 }
 inline void program_process::submit_task(detail::task& one, message&& arguments,
                                          engine::payload&& environment) {
@@ -199,6 +201,7 @@ inline void program_process::submit_task(detail::task& one, message&& arguments,
             : one.wishes->resources;
     spec.home.what = detail::body_runner::subject(one);
     spec.home.environment = std::move(environment);
+    if (one.wishes) spec.home.where = place_of(one.wishes->where);
     spec.home.fail_if_infeasible = program_.options.infeasible == infeasible_policy::fail;
   }
   spec.retries = one.wishes ? one.wishes->max_retries : 3;
@@ -281,32 +284,39 @@ inline void program_process::refuse(detail::task& one, const detail::failure_ptr
     one.unpin();
   });
 }
-/// Where there is one node, what is bound to another one never runs. True: it is dealt
-/// with.
-inline bool program_process::refuse_placement(detail::task& one) {
-  const placement& where = one.wishes->where;
-  const std::string subject = detail::body_runner::subject(one);
+/// Where there is one node, what is bound to another one never runs, and what needs a label that it
+/// lacks waits, which is said once.
+inline program_process::unplaced program_process::check_node(const placement& where,
+                                                             const std::string& subject) {
   if (where.what() == placement::kind::node && where.node() != program_.node.id && !where.soft()) {
-    refuse(one, detail::failure_ptr::make(
-                    unschedulable_error(subject + " is bound to node " + to_string(where.node()) +
-                                        ", which is not of this runtime")));
-    return true;
+    return {.waits = false,
+            .why = detail::failure_ptr::make(
+                unschedulable_error(subject + " is bound to node " + to_string(where.node()) +
+                                    ", which is not of this runtime"))};
   }
-  if (where.what() != placement::kind::labels) return false;
+  if (where.what() != placement::kind::labels) return {};
   for (const auto& [name, value] : where.required_labels()) {
     const auto at = program_.node.labels.find(name);
     if (at != program_.node.labels.end() && at->second == value) continue;
     const std::string problem = "needs label " + name + "=" + value + ", which no node has";
     if (program_.options.infeasible == infeasible_policy::fail) {
-      refuse(one, detail::failure_ptr::make(infeasible_error(subject + " " + problem)));
-    } else {
-      one.pin();
-      infeasible_.push_back(&one);
-      program_.warn(subject + " " + problem + "; it waits for a node that has it", problem);
+      return {.waits = false,
+              .why = detail::failure_ptr::make(infeasible_error(subject + " " + problem))};
     }
-    return true;
+    program_.warn(subject + " " + problem + "; it waits for a node that has it", problem);
+    return {.waits = true, .why = {}};
   }
-  return false;
+  return {};
+}
+/// True: it is dealt with.
+inline bool program_process::refuse_placement(detail::task& one) {
+  const unplaced how = check_node(one.wishes->where, detail::body_runner::subject(one));
+  if (how.why) refuse(one, how.why);
+  if (how.waits) {
+    one.pin();
+    infeasible_.push_back(&one);
+  }
+  return how.waits || how.why;
 }
 
 /// Whose order calls keep: the running actor's, the running task's, or this thread's.

@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "mobula/backends/hosting/groups.hpp"
 #include "mobula/backends/hosting/program_process.hpp"
 #include "mobula/engine/messages.hpp"
 
@@ -41,6 +42,9 @@ inline void program_process::heard(party from, engine::message&& one) {
           for (pin_reader& next : readers) {
             later([told = std::move(next), failed] { told(failed); });
           }
+        } else if constexpr (std::is_same_v<Message, engine::group_registered> ||
+                             std::is_same_v<Message, engine::group_told>) {
+          if (from == program_.node_party) group_heard(std::move(what));
         } else {
           owner_.receive(from, engine::message(std::move(what)), at);
         }

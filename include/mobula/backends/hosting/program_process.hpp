@@ -155,6 +155,15 @@ class program_process : private engine::owner_host, private engine::executor_hos
     return constructors_.contains(&constructor);
   }
 
+  // --- Placement groups (groups.hpp). For whoever has not entered --------------------------------
+
+  /// See `backend`.
+  detail::group_ptr reserve(const detail::group_request& request);
+  detail::group_ptr find_group(const std::string& name, const std::string& name_space);
+  void group_ready(const detail::group_ptr& group, detail::record& done);
+  detail::group_status status_of(const detail::group_ptr& group);
+  void remove_group(const detail::group_ptr& group);
+
   // --- Bodies and waits (bodies.hpp) -------------------------------------------------------------
 
   /// Blocks the running body, or the thread of the program that has entered, until it is done; it
@@ -252,6 +261,16 @@ class program_process : private engine::owner_host, private engine::executor_hos
     completion arrived;
     engine::actor_registered what;
   };
+  struct group_answer {
+    completion arrived;
+    engine::group_registered what;
+  };
+  struct group_asked {
+    completion arrived;
+    engine::group_told what;
+    engine::object_key settles{};  ///< what `group_ready` has promised; empty: nothing
+    detail::group_ptr group{};
+  };
   struct store_answer {
     completion arrived;
     engine::object_created what;
@@ -323,12 +342,22 @@ class program_process : private engine::owner_host, private engine::executor_hos
   void submit_call(detail::task& one, message&& arguments);
   static message written_arguments(const detail::task& one);
   struct prepared_call;
+  /// What this node can't hold.
+  struct unplaced {
+    bool waits = false;       ///< for a node that can
+    detail::failure_ptr why;  ///< it fails
+  };
+  unplaced check_node(const placement& where, const std::string& subject);
+  static engine::group_place place_of(const placement& where);
   bool refuse_placement(detail::task& one);
   void refuse(detail::task& one, const detail::failure_ptr& why);
   static std::uint64_t caller() noexcept;
   actor_handle* handle_for(engine::object_key key, const std::type_info& type,
                            const actor_about& about);
   void log_post_failure(const detail::task& one, const error_fields& why);
+  std::shared_ptr<group_answer> ask_for_group(std::uint64_t request, engine::message&& what);
+  void group_heard(engine::group_registered&& what);
+  void group_heard(engine::group_told&& what);
 
   // Bodies.
   void run_attempt(engine::body& one, const detail::function_entry& entry, detail::task& record,
@@ -366,6 +395,8 @@ class program_process : private engine::owner_host, private engine::executor_hos
   std::vector<detail::task*> infeasible_;  ///< with their queues' pins
   std::map<std::uint64_t, std::shared_ptr<promise_answer>> promise_answers_;
   std::map<std::uint64_t, std::shared_ptr<actor_answer>> actor_answers_;
+  std::map<std::uint64_t, std::shared_ptr<group_answer>> group_answers_;
+  std::map<std::uint64_t, std::shared_ptr<group_asked>> group_questions_;
   std::unordered_map<engine::object_key, std::shared_ptr<store_answer>> creations_;
   std::unordered_map<engine::object_key, pin_state> pins_;
   boost::unordered_flat_map<const engine::body*, engine::key_list> covers_;

@@ -165,6 +165,7 @@ class driver_host final : public process_host {
     engine::node_options made;
     made.self = node_party;
     made.total = resource_vector(state_->node.total);
+    made.labels = state_->node.labels;
     made.store_bytes =
         state_->options.store_memory.value_or(std::max<std::uint64_t>(
             std::uint64_t{64} << 20, state_->node.total.memory / 10 * 3));

@@ -149,6 +149,27 @@ class process_host : public detail::backend {
     program_->stop(static_cast<hosting::actor_handle&>(one), *done);
   }
 
+  detail::group_ptr reserve(const detail::group_request& request) override {
+    refuse_after_end();
+    return program_->reserve(request);
+  }
+  detail::group_ptr find_group(const std::string& name, const std::string& space) override {
+    refuse_after_end();
+    return program_->find_group(name, space.empty() ? state_->name_space : space);
+  }
+  void group_ready(const detail::group_ptr& group, detail::record_ptr done) override {
+    refuse_after_end();
+    program_->group_ready(group, *done);
+  }
+  detail::group_status status_of(const detail::group_ptr& group) override {
+    refuse_after_end();
+    return program_->status_of(group);
+  }
+  void remove_group(const detail::group_ptr& group) override {
+    refuse_after_end();
+    program_->remove_group(group);
+  }
+
   clock::time_point now() const noexcept override {
     return clock::time_point(clock::duration(local_party::monotonic_now()));
   }

@@ -60,9 +60,9 @@ class simulation_host final : public detail::backend, public process_maker {
                stacks_of(options.simulation.stack_bytes), &hooks_),
         shared_(world_, options, epoch) {
     if (options.simulation.nodes.size() > 1) {
-      throw std::invalid_argument(
-          "simulation_options.nodes has " + std::to_string(options.simulation.nodes.size()) +
-          " nodes: this version of Mobula simulates one");
+      throw std::invalid_argument("simulation_options.nodes has " +
+                                  std::to_string(options.simulation.nodes.size()) +
+                                  " nodes: this version of Mobula simulates one");
     }
     engine::link_options& links = world_.links();
     // One machine: a peer is never taken for dead, it is known to be.
@@ -116,9 +116,8 @@ class simulation_host final : public detail::backend, public process_maker {
     const turn mine(*this);
     refuse_after_end();  // first: the end settles what was pending
     if (one.settled()) return true;
-    const instant until = deadline == clock::time_point::max()
-                              ? engine::never
-                              : deadline.time_since_epoch().count();
+    const instant until =
+        deadline == clock::time_point::max() ? engine::never : deadline.time_since_epoch().count();
     struct record_waiter {
       detail::waiter link;  // first: a fired waiter is found back by its address
       worker_process* process;
@@ -148,8 +147,8 @@ class simulation_host final : public detail::backend, public process_maker {
       const turn mine(*this);
       if (body_fiber::current() != nullptr) {
         completion none;
-        static_cast<void>(mine.process().wait_for(none, world_.now() + 1'000,
-                                                  worker_process::waiting::deaf));
+        static_cast<void>(
+            mine.process().wait_for(none, world_.now() + 1'000, worker_process::waiting::deaf));
       } else {
         world_.step_outside();
       }
@@ -219,9 +218,29 @@ class simulation_host final : public detail::backend, public process_maker {
     mine.process().stop(static_cast<actor_handle&>(one), *done);
   }
 
+  detail::group_ptr reserve(const detail::group_request& request) override {
+    const turn mine(*this);
+    return mine.process().reserve(request);
+  }
+  detail::group_ptr find_group(const std::string& name, const std::string& space) override {
+    const turn mine(*this);
+    return mine.process().find_group(name, space.empty() ? shared_.name_space : space);
+  }
+  void group_ready(const detail::group_ptr& group, detail::record_ptr done) override {
+    const turn mine(*this);
+    mine.process().group_ready(group, *done);
+  }
+  detail::group_status status_of(const detail::group_ptr& group) override {
+    const turn mine(*this);
+    return mine.process().status_of(group);
+  }
+  void remove_group(const detail::group_ptr& group) override {
+    const turn mine(*this);
+    mine.process().remove_group(group);
+  }
+
   clock::time_point now() const noexcept override {
-    return clock::time_point(
-        clock::duration(world::published_now.load(std::memory_order_acquire)));
+    return clock::time_point(clock::duration(world::published_now.load(std::memory_order_acquire)));
   }
   void sleep_until(clock::time_point then) override {
     pass_until(then, worker_process::waiting::plain);
@@ -230,8 +249,8 @@ class simulation_host final : public detail::backend, public process_maker {
   void pass_until(clock::time_point then, worker_process::waiting how) {
     const turn mine(*this);
     completion none;
-    const instant until = then == clock::time_point::max() ? engine::never
-                                                           : then.time_since_epoch().count();
+    const instant until =
+        then == clock::time_point::max() ? engine::never : then.time_since_epoch().count();
     static_cast<void>(mine.process().wait_for(none, until, how));
     refuse_after_end();
   }
@@ -343,6 +362,7 @@ class simulation_host final : public detail::backend, public process_maker {
     engine::node_options made;
     made.self = shared_.node_party;
     made.total = resource_vector(shared_.node.total);
+    made.labels = shared_.node.labels;
     made.store_bytes = shared_.options.store_memory.value_or(shared_.node.total.memory * 3 / 10);
     made.prestart = static_cast<unsigned>(std::min(64.0, shared_.node.total.cpus));
     return made;
@@ -352,17 +372,17 @@ class simulation_host final : public detail::backend, public process_maker {
 
   void start_worker() override {
     const party who = world_.next_party();
-    world_.events().after(world_.delay(200'000, 600'000),
-                          {event_kind::start, who.value(), 0, node_->self()}, [this, who] {
-                            if (shared_.ending) return;
-                            workers_.push_back(
-                                std::make_unique<worker_process>(shared_, who, *node_));
-                            worker_process& made = *workers_.back();
-                            world_.add(made);
-                            node_->joined(who, engine::party_kind::worker);
-                            made.begin();
-                            schedule_faults_of(made);
-                          });
+    world_.events().after(
+        world_.delay(200'000, 600'000), {event_kind::start, who.value(), 0, node_->self()},
+        [this, who] {
+          if (shared_.ending) return;
+          workers_.push_back(std::make_unique<worker_process>(shared_, who, *node_));
+          worker_process& made = *workers_.back();
+          world_.add(made);
+          node_->joined(who, engine::party_kind::worker);
+          made.begin();
+          schedule_faults_of(made);
+        });
   }
   void end_worker(party worker, const engine::death& how) override {
     for (const auto& one : workers_) {
@@ -372,54 +392,10 @@ class simulation_host final : public detail::backend, public process_maker {
 
   // Faults.
 
-  void schedule_faults() {
-    world_.net().set_faults(link_faults_of(plan_));
-    node_->spill_disk().set_faults(disk_faults_of(plan_));
-    node_->set_store_full(plan_.store_full);
-    if (!plan_.until.is_none()) {
-      world_.events().at(plan_.until.count_ns(), {event_kind::fault, 0, 0, {}}, [this] {
-        faults_over_ = true;
-        world_.net().set_faults(link_faults{});
-        node_->spill_disk().set_faults(disk_faults{});
-        node_->set_store_full(0);
-      });
-    }
-    for (std::size_t i = 0; i < plan_.script.size(); ++i) {
-      world_.events().at(plan_.script[i].at.count_ns(), {event_kind::fault, 1, i, {}},
-                         [this, i] {
-                           play(plan_.script[i], world_.random().split("script").split(i));
-                         });
-    }
-  }
-  void schedule_faults_of(worker_process& one) {
-    const random_stream mine = world_.random().split("worker faults").split(one.self().value());
-    random_stream slow = mine.split("slow");
-    if (slow.chance(plan_.slow_workers)) {
-      world_.net().set_slowness(one.self(), plan_.worker_slowness);
-    }
-    repeat_fault(one.self(), plan_.worker_crashes, mine.split("crash"),
-                 [this](worker_process& who, random_stream&) { kill(who, crash()); });
-    repeat_fault(one.self(), plan_.worker_pauses, mine.split("pause"),
-                 [this](worker_process& who, random_stream& random) {
-                   pause(who.self(), lasting(plan_.pause, random));
-                 });
-    repeat_fault(one.self(), plan_.worker_cuts, mine.split("cut"),
-                 [this](worker_process& who, random_stream& random) {
-                   isolate(who.self(), lasting(plan_.cut, random));
-                 });
-  }
+  void schedule_faults();
+  void schedule_faults_of(worker_process& one);
   template <class Fault>
-  void repeat_fault(party who, double per_second, random_stream random, Fault fault) {
-    const instant wait = until_next(per_second, random);
-    if (wait == engine::never) return;
-    world_.events().after(wait, {event_kind::fault, 2, who.value(), {}},
-                          [this, who, per_second, random, fault]() mutable {
-                            worker_process* const there = find_worker(who);
-                            if (there == nullptr || faults_over_ || shared_.ending) return;
-                            fault(*there, random);
-                            repeat_fault(who, per_second, random, fault);
-                          });
-  }
+  void repeat_fault(party who, double per_second, random_stream random, Fault fault);
   static engine::death crash() {
     engine::death made;
     made.kind = engine::death_kind::crashed;

@@ -1,6 +1,6 @@
 #pragma once
 
-/// The end of a simulation, and what its script does.
+/// The end of a simulation, and its faults: when they come, and what a script does.
 
 #include <algorithm>
 #include <cstdio>
@@ -16,8 +16,8 @@ namespace mobula::simulation {
 // --- The end -------------------------------------------------------------------------------------
 
 inline void simulation_host::shutdown() noexcept {
-  const detail::failure_ptr why = detail::failure_ptr::make(
-      cancelled_error("the runtime ended before the task did"));
+  const detail::failure_ptr why =
+      detail::failure_ptr::make(cancelled_error("the runtime ended before the task did"));
   {
     const turn mine(*this);
     shared_.closing = true;
@@ -65,6 +65,59 @@ inline void simulation_host::shutdown() noexcept {
   if (shared_.post_failures != 0) {
     std::fprintf(stderr, "mobula: %zu more posted calls failed\n", shared_.post_failures);
   }
+}
+
+// --- Faults --------------------------------------------------------------------------------------
+
+template <class Fault>
+void simulation_host::repeat_fault(party who, double per_second, random_stream random,
+                                   Fault fault) {
+  const instant wait = until_next(per_second, random);
+  if (wait == engine::never) return;
+  world_.events().after(wait, {event_kind::fault, 2, who.value(), {}},
+                        [this, who, per_second, random, fault]() mutable {
+                          worker_process* const there = find_worker(who);
+                          if (there == nullptr || faults_over_ || shared_.ending) return;
+                          fault(*there, random);
+                          repeat_fault(who, per_second, random, fault);
+                        });
+}
+
+inline void simulation_host::schedule_faults() {
+  world_.net().set_faults(link_faults_of(plan_));
+  node_->spill_disk().set_faults(disk_faults_of(plan_));
+  node_->set_store_full(plan_.store_full);
+  if (!plan_.until.is_none()) {
+    world_.events().at(plan_.until.count_ns(), {event_kind::fault, 0, 0, {}}, [this] {
+      faults_over_ = true;
+      world_.net().set_faults(link_faults{});
+      node_->spill_disk().set_faults(disk_faults{});
+      node_->set_store_full(0);
+    });
+  }
+  for (std::size_t i = 0; i < plan_.script.size(); ++i) {
+    world_.events().at(plan_.script[i].at.count_ns(), {event_kind::fault, 1, i, {}}, [this, i] {
+      play(plan_.script[i], world_.random().split("script").split(i));
+    });
+  }
+}
+
+inline void simulation_host::schedule_faults_of(worker_process& one) {
+  const random_stream mine = world_.random().split("worker faults").split(one.self().value());
+  random_stream slow = mine.split("slow");
+  if (slow.chance(plan_.slow_workers)) {
+    world_.net().set_slowness(one.self(), plan_.worker_slowness);
+  }
+  repeat_fault(one.self(), plan_.worker_crashes, mine.split("crash"),
+               [this](worker_process& who, random_stream&) { kill(who, crash()); });
+  repeat_fault(one.self(), plan_.worker_pauses, mine.split("pause"),
+               [this](worker_process& who, random_stream& random) {
+                 pause(who.self(), lasting(plan_.pause, random));
+               });
+  repeat_fault(one.self(), plan_.worker_cuts, mine.split("cut"),
+               [this](worker_process& who, random_stream& random) {
+                 isolate(who.self(), lasting(plan_.cut, random));
+               });
 }
 
 inline void simulation_host::play(const fault_event& line, random_stream random) {

@@ -27,12 +27,11 @@ namespace mobula::detail {
 /// Thread safety: all members.
 class actor_calls {
  public:
-  actor_calls(actor_client& client, actor_lives& lives, pool& runs, ledger& resources,
-              const body_runner& bodies, coroutine_list& coroutines)
+  actor_calls(actor_client& client, actor_lives& lives, pool& runs, const body_runner& bodies,
+              coroutine_list& coroutines)
       : client_(client),
         lives_(lives),
         pool_(runs),
-        ledger_(resources),
         bodies_(bodies),
         runs_(client, lives, runs, bodies, coroutines) {}
   actor_calls(const actor_calls&) = delete;
@@ -113,14 +112,13 @@ class actor_calls {
       return false;
     }
     // A call needs no CPU, and whoever waits for it gives back its own.
-    const std::int64_t cpu = std::exchange(me.body_cpu, 0);
-    if (cpu != 0) {
-      ledger_.give_cpu(cpu);
-      pool_.after_give();
-      pool_.nudge();
-    }
+    const std::int64_t cpu = pool_.lend(me);
+    if (cpu != 0) pool_.nudge();
+    me.body_cpu = 0;
+    ledger* const room = std::exchange(me.body_room, nullptr);
     runs_.run(me, group, &of);
-    if (cpu != 0) ledger_.take_cpu_again(cpu, me.bed);
+    me.body_room = room;
+    pool_.take_again(me, cpu);
     me.body_cpu = cpu;
     return of.settled();
   }
@@ -261,7 +259,6 @@ class actor_calls {
   actor_client& client_;
   actor_lives& lives_;
   pool& pool_;
-  ledger& ledger_;
   const body_runner& bodies_;
   actor_runs runs_;
 };

@@ -15,9 +15,11 @@
 #include <vector>
 
 #include "mobula/backend/actor_state.hpp"
+#include "mobula/backend/frame.hpp"
 #include "mobula/backend/task.hpp"
 #include "mobula/backends/threads/caller_lines.hpp"
 #include "mobula/backends/threads/coroutine_body.hpp"
+#include "mobula/core/group_facts.hpp"
 #include "mobula/core/options.hpp"
 #include "mobula/core/resource_vector.hpp"
 #include "mobula/core/spin_lock.hpp"
@@ -51,17 +53,17 @@ class call_group {
   // Under the cell's lock:
   /// Runners: those at work, and entries in the pool's queues that nobody has taken yet.
   int running = 0;
-  int unstarted = 0;  ///< of these, the entries
-  int begun = 0;      ///< calls that have begun and not ended
+  int unstarted = 0;         ///< of these, the entries
+  int begun = 0;             ///< calls that have begun and not ended
   std::uint64_t number = 0;  ///< calls that have ever begun
   /// Calls for the next life, which come before those that have not begun, and their numbers.
   std::vector<std::pair<std::uint64_t, task*>> gone_back;
   task* first = nullptr;
   task* last = nullptr;
   call_runner* runners = nullptr;
-  coroutine_queue coming_back;    ///< calls that have waited, and go on
-  bool segment_runs = false;      ///< of a coroutine
-  bool new_before_back = false;   ///< they take turns, so that neither holds up the other
+  coroutine_queue coming_back;   ///< calls that have waited, and go on
+  bool segment_runs = false;     ///< of a coroutine
+  bool new_before_back = false;  ///< they take turns, so that neither holds up the other
 
   [[nodiscard]] bool may_come_back() const noexcept {
     return !coming_back.empty() && !segment_runs;
@@ -133,7 +135,9 @@ class actor_cell : public actor_state {
         lives_again(from.max_restarts != 0),
         detached(from.lifetime == lifetime::detached),
         max_task_retries(from.max_task_retries),
+        captures_children(from.capture_children),
         max_pending(from.max_pending_calls),
+        group_of_actor(from.where.facts()),
         life_resources(resources_of(from)),
         constructor(&made_by),
         restarts_left(from.max_restarts),
@@ -153,7 +157,9 @@ class actor_cell : public actor_state {
   const bool lives_again;  ///< the constructor's arguments are kept for another life
   const bool detached;     ///< it lives without handles
   const int max_task_retries;
+  const bool captures_children;
   const std::size_t max_pending;
+  const group_ptr group_of_actor;        ///< in which it is placed; null: none
   const resource_vector life_resources;  ///< what it holds while it lives
 
   spin_lock lock;
@@ -185,6 +191,13 @@ class actor_cell : public actor_state {
   actor_cell* next = nullptr;  ///< in the backend's list of actors
   actor_cell* previous = nullptr;
 
+  /// For its bodies.
+  void place_in_group(frame& body) const noexcept {
+    if (!group_of_actor) return;
+    body.group = &group_of_actor;
+    body.captures_children = captures_children;
+  }
+
   template <class Visit>
   void for_each_group(Visit visit) {
     visit(group);
@@ -206,8 +219,7 @@ class actor_cell : public actor_state {
   }
   [[nodiscard]] bool nothing_runs() noexcept {
     bool none = !constructing;
-    for_each_group(
-        [&](call_group& one) { none = none && one.running == 0 && one.begun == 0; });
+    for_each_group([&](call_group& one) { none = none && one.running == 0 && one.begun == 0; });
     return none;
   }
   /// This life has to be ended, and nothing runs in it that would do so.

@@ -20,7 +20,11 @@ class actor_client {
   /// The body was asked to stop, and so are the tasks that it submitted.
   virtual void end_children(frame& of) noexcept = 0;
   virtual void log_post_failure(const task& one, const error& why) noexcept = 0;
-  /// True where the task can't be placed: it is settled, or kept until it can be.
+  /// A constructor has ended, or its actor has: these resources are free. `leaves`: they were the
+  /// last that it had.
+  virtual void give_back(task& constructor, const resource_vector& what, bool leaves) noexcept = 0;
+  /// True where the task can't be placed: it is settled, or kept until it can be. What is placed in
+  /// a group is kept until there is room, and needs no push then.
   virtual bool refuse_placement(task& one) = 0;
 
  protected:

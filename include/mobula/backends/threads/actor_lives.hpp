@@ -93,6 +93,7 @@ class actor_lives {
     {
       const pool::body_mark mark(me, one);
       frame mine(one);
+      cell.place_in_group(mine);
       // Whoever finds `constructing` set finds the frame too.
       one.frame.store(&mine, std::memory_order_seq_cst);
       cell.lock.lock();
@@ -217,8 +218,8 @@ class actor_lives {
     destroy_instance(cell);
     if (cell.holds_resources) {
       cell.holds_resources = false;
-      ledger_.keep_cpu(-cell.life_resources.cpus().steps());
-      ledger_.give(cell.life_resources);
+      ledger_of(*cell.constructor).end_keeping(cell.life_resources);
+      client_.give_back(*cell.constructor, cell.life_resources, true);
       pool_.dispatch();
     }
     std::vector<record_ptr> stops;
@@ -457,6 +458,7 @@ class actor_lives {
     const pool::body_mark mark(pool_.my_slot(), constructor);
     frame mine(constructor);
     mine.restarted = cell.restarted;
+    cell.place_in_group(mine);
     constructor.function->destroy_instance(std::exchange(cell.instance, nullptr));
   }
 
@@ -464,16 +466,21 @@ class actor_lives {
   void give_back_placement(worker_slot& me, actor_cell& cell, task& constructor, bool lives) {
     if (constructor.is_plain()) return;
     me.body_cpu = 0;
-    if (lives && !cell.life_resources.is_zero()) {
+    // In a group it holds its place, if nothing else, for the group's removal ends it.
+    if (lives && (!cell.life_resources.is_zero() || cell.group_of_actor)) {
       cell.holds_resources = true;
-      ledger_.keep_cpu(cell.life_resources.cpus().steps());
+      ledger_of(constructor).keep(cell.life_resources);
       resource_vector surplus = constructor.wishes->resources;
       surplus -= cell.life_resources;
-      ledger_.give(surplus);
+      client_.give_back(constructor, surplus, false);
     } else {
-      ledger_.give(constructor.wishes->resources);
+      client_.give_back(constructor, constructor.wishes->resources, true);
     }
     pool_.after_give();
+  }
+  ledger& ledger_of(const task& constructor) const noexcept {
+    void* const room = constructor.wishes ? constructor.wishes->room : nullptr;
+    return room != nullptr ? *static_cast<ledger*>(room) : ledger_;
   }
 
   actor_client& client_;

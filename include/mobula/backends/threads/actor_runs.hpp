@@ -158,6 +158,7 @@ class actor_runs {
   }
   static void begin_call(actor_cell& cell, task& one, frame& mine) noexcept {
     mine.restarted = cell.restarted;
+    cell.place_in_group(mine);
     one.frame.store(&mine, std::memory_order_seq_cst);
     if (cell.life_over.load(std::memory_order_seq_cst)) mine.request_stop();
   }
@@ -214,8 +215,7 @@ class actor_runs {
   }
 
   /// It has a runner of its own from now on.
-  coroutine_body& begin_coroutine(actor_cell& cell, call_group& group, task& one,
-                                  call_runner& by) {
+  coroutine_body& begin_coroutine(actor_cell& cell, call_group& group, task& one, call_runner& by) {
     auto* const body = new coroutine_body(one);
     body->owner = this;
     body->ready = come_back;

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <typeinfo>
+#include <utility>
 #include <vector>
 
 #include "mobula/backends/threads/actor_calls.hpp"
@@ -16,8 +17,7 @@ class actor_house {
  public:
   actor_house(actor_client& client, pool& runs, ledger& resources, const body_runner& bodies,
               coroutine_list& coroutines)
-      : lives_(client, runs, resources, bodies),
-        calls_(client, lives_, runs, resources, bodies, coroutines) {}
+      : lives_(client, runs, resources, bodies), calls_(client, lives_, runs, bodies, coroutines) {}
 
   actor_ptr spawn(task& constructor, const actor_request& request, const std::string& job_space,
                   actor_id id) {
@@ -28,6 +28,8 @@ class actor_house {
   }
   void kill(actor_cell& cell, bool restart) { lives_.kill(cell, restart); }
   void stop(actor_cell& cell, const record_ptr& done) { lives_.stop(cell, done); }
+  /// At once, and for good.
+  void end(actor_cell& cell, std::string why) noexcept { lives_.die(cell, std::move(why)); }
 
   void schedule_constructor(task& constructor) { lives_.schedule_constructor(constructor); }
   void run_constructor(worker_slot& me, task& one) noexcept { lives_.run_constructor(me, one); }

@@ -22,8 +22,8 @@ class call_group;
 /// A thread that runs calls of a group, while it does; or a call that is a coroutine, from its
 /// begin to its end.
 struct call_runner {
-  task* current = nullptr;  ///< changed under the cell's lock only, and before the task is let go
-  bool try_again = false;   ///< the life ended under the call, which may run again in the next
+  task* current = nullptr;   ///< changed under the cell's lock only, and before the task is let go
+  bool try_again = false;    ///< the life ended under the call, which may run again in the next
   std::uint64_t number = 0;  ///< the how-manieth of its group `current` is
   call_runner* next = nullptr;
 };

@@ -123,9 +123,9 @@ class coroutine_list {
     by.node.fire = [](waiter& node) noexcept {
       auto& self = reinterpret_cast<coroutine_waiter&>(node);  // `node` is its first member
       coroutine_body& woken = *self.body;
-      const bool is_first = woken.state.exchange(coroutine_state::woken,
-                                                 std::memory_order_acq_rel) ==
-                            coroutine_state::waiting;
+      const bool is_first =
+          woken.state.exchange(coroutine_state::woken, std::memory_order_acq_rel) ==
+          coroutine_state::waiting;
       // Where somebody else was first, the body may be gone from here on.
       self.fired.store(true, std::memory_order_release);
       if (is_first) woken.ready(woken);

@@ -34,6 +34,12 @@ class pool_client {
   /// Runs calls of `of`'s actor on the calling thread until `of` is settled. False: the actor is
   /// busy elsewhere.
   virtual bool help_call(worker_slot& me, task& of) noexcept = 0;
+  /// The resources of a task that asked for more than one plain CPU, and ends, or was cancelled.
+  virtual void give_back(task& one) noexcept = 0;
+  /// Plain tasks wait, and actors and groups keep all CPUs for now. Called again and again.
+  virtual void plain_tasks_wait() noexcept = 0;
+  /// CPUs were given back to a bundle's ledger.
+  virtual void after_lending(ledger& room) noexcept = 0;
 
  protected:
   ~pool_client() = default;
@@ -264,10 +270,12 @@ class crew {
       put_back(me, token);
       if (one.claim()) {
         me.body_cpu = one.wishes->resources.cpus().steps();
+        me.body_room = static_cast<ledger*>(one.wishes->room);
         client_.run_task(me, one, task::queue_pins);
         me.body_cpu = 0;
+        me.body_room = nullptr;
       } else {
-        ledger_.give(one.wishes->resources);
+        client_.give_back(one);
         one.unpin();
         gave_cpu_();
       }
@@ -286,8 +294,10 @@ class crew {
     if (what.special) {
       put_back(me, token);
       me.body_cpu = what.coroutine->returning.steps;
+      me.body_room = static_cast<ledger*>(what.coroutine->of.wishes->room);
       client_.resume_task(me, *what.coroutine);
       me.body_cpu = 0;
+      me.body_room = nullptr;
     } else {
       me.idle_cpu.store(0, std::memory_order_relaxed);
       me.body_cpu = one_cpu;

@@ -9,7 +9,6 @@
 #include <cstdio>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -23,18 +22,23 @@
 #include "mobula/backends/threads/actors.hpp"
 #include "mobula/backends/threads/body.hpp"
 #include "mobula/backends/threads/coroutines.hpp"
+#include "mobula/backends/threads/groups.hpp"
 #include "mobula/backends/threads/ledger.hpp"
 #include "mobula/backends/threads/machine.hpp"
 #include "mobula/backends/threads/pool.hpp"
 #include "mobula/backends/threads/promises.hpp"
 #include "mobula/backends/threads/task_runs.hpp"
+#include "mobula/backends/threads/unplaced.hpp"
 #include "mobula/backends/threads/watch.hpp"
 #include "mobula/core/missing.hpp"
 
 namespace mobula::detail {
 
 /// `threads` and `loopback`: they differ in `body_runner::through_bytes` alone.
-class threads_host final : public backend, private pool_client, private actor_client {
+class threads_host final : public backend,
+                           private pool_client,
+                           private actor_client,
+                           private group_client {
  public:
   threads_host(std::string_view name, bool through_bytes, const runtime_options& options,
                std::uint32_t epoch)
@@ -51,7 +55,8 @@ class threads_host final : public backend, private pool_client, private actor_cl
         watch_(pool_, [this](record& one) { timed_out(one); }),
         coroutines_(watch_),
         tasks_(*this, pool_, ledger_, bodies_, coroutines_, node_.name),
-        actors_(*this, pool_, ledger_, bodies_, coroutines_) {
+        actors_(*this, pool_, ledger_, bodies_, coroutines_),
+        groups_(*this, pool_, ledger_, node_, options.infeasible) {
     if (options.executor == "tbb") {
       if (tbb_executor_factory == nullptr) {
         throw std::invalid_argument(
@@ -159,6 +164,20 @@ class threads_host final : public backend, private pool_client, private actor_cl
     actors_.stop(static_cast<actor_cell&>(one), done);
   }
 
+  // Placement groups.
+
+  group_ptr reserve(const group_request& request) override {
+    return groups_.reserve(request, name_space_, group_id{pool_.my_slot().next_number()}, epoch_);
+  }
+  group_ptr find_group(const std::string& name, const std::string& space) override {
+    return groups_.find(name, space.empty() ? name_space_ : space);
+  }
+  void group_ready(const group_ptr& group, record_ptr done) override {
+    groups_.when_ready(*group, done);
+  }
+  group_status status_of(const group_ptr& group) override { return groups_.status_of(*group); }
+  void remove_group(const group_ptr& group) override { groups_.remove(*group); }
+
   // Around.
 
   clock::time_point now() const noexcept override { return clock::now(); }
@@ -220,6 +239,9 @@ class threads_host final : public backend, private pool_client, private actor_cl
     actors_.run_entry(me, group);
   }
   bool help_call(worker_slot& me, task& of) noexcept override { return actors_.help(me, of); }
+  void give_back(task& one) noexcept override { give_back(one, one.wishes->resources, true); }
+  void plain_tasks_wait() noexcept override { groups_.warn_of_waiting(); }
+  void after_lending(ledger& room) noexcept override { groups_.after_lending(room); }
 
   // actor_client
 
@@ -243,45 +265,45 @@ class threads_host final : public backend, private pool_client, private actor_cl
                  post_failures_ == 1 ? "" : "s", body_runner::subject(one).c_str(), why.what());
     post_failures_ = 0;
   }
+  void give_back(task& one, const resource_vector& what, bool leaves) noexcept override {
+    if (!one.wishes || one.wishes->room == nullptr) {
+      ledger_.give(what);
+    } else if (leaves) {
+      groups_.leave(one, what);
+    } else {
+      groups_.give_back(one, what);
+    }
+  }
   bool refuse_placement(task& one) override {
     if (one.is_plain() && has_whole_cpu_) return false;
-    static const resource_vector whole_cpu = resource_vector::of_cpus(resource_amount(1));
-    const resource_vector& wanted = one.is_plain() ? whole_cpu : one.wishes->resources;
-    const placement where = one.wishes ? one.wishes->where : anywhere();
-    std::string problem;
-    if (where.what() == placement::kind::node && where.node() != node_.id && !where.soft()) {
-      end_task(one,
-               failure_ptr::make(
-                   unschedulable_error(body_runner::subject(one) + " is bound to node " +
-                                       to_string(where.node()) + ", which is not of this runtime")),
-               false);
-      one.unpin();
-      return true;
-    }
-    if (where.what() == placement::kind::labels) {
-      for (const auto& [name, value] : where.required_labels()) {
-        const auto at = node_.labels.find(name);
-        if (at == node_.labels.end() || at->second != value) {
-          problem = "needs label " + name + "=" + value + ", which no node has";
-        }
+    if (one.wishes && one.wishes->where.what() == placement::kind::bundle) {
+      if (!groups_.enqueue(one)) {
+        end_task(one, group_house::removed(*one.wishes->where.facts()), false);
+        one.unpin();
       }
-    }
-    if (problem.empty() && !wanted.fits_in(ledger_.total())) {
-      problem = missing(wanted, ledger_.total());
-    }
-    if (problem.empty()) return false;
-    const std::string text = body_runner::subject(one) + " " + problem;
-    if (options_.infeasible == infeasible_policy::fail) {
-      end_task(one, failure_ptr::make(infeasible_error(text)), false);
-      one.unpin();
       return true;
     }
-    const std::lock_guard lock{infeasible_mutex_};
-    infeasible_.push_back(&one);
-    if (warned_.insert(problem).second) {
-      std::fprintf(stderr, "mobula: %s; it waits for a node that has it\n", text.c_str());
+    failure_ptr why;
+    if (unplaced_.fits(one, why)) return false;
+    if (why) {
+      end_task(one, std::move(why), false);
+      one.unpin();
     }
     return true;
+  }
+
+  // group_client
+
+  void group_removed(task& one, const failure_ptr& why) noexcept override {
+    if (one.function->kind == function_kind::constructor) {
+      actors_.end(static_cast<actor_cell&>(*one.actor), why->cause().what());
+    } else {
+      end_task(one, why, true);
+    }
+    one.unpin();
+  }
+  void warn_of_group(const std::string& text) noexcept override {
+    std::fprintf(stderr, "mobula: %s\n", text.c_str());
   }
 
   // Tasks.
@@ -392,12 +414,11 @@ class threads_host final : public backend, private pool_client, private actor_cl
           one.unpin();
         },
         [this](call_group& group) { actors_.run_entry(pool_.my_slot(), group); });
-    std::vector<task*> infeasible;
-    {
-      const std::lock_guard lock{infeasible_mutex_};
-      infeasible.swap(infeasible_);
+    for (task* const one : groups_.drain(task_runs::runtime_ended())) {
+      end_task(*one, task_runs::runtime_ended(), false);
+      one->unpin();
     }
-    for (task* const one : infeasible) {
+    for (task* const one : unplaced_.take_all()) {
       end_task(*one, task_runs::runtime_ended(), false);
       one->unpin();
     }
@@ -441,11 +462,10 @@ class threads_host final : public backend, private pool_client, private actor_cl
   coroutine_list coroutines_;
   task_runs tasks_;
   actor_house actors_;
+  group_house groups_;
 
   promise_list promises_;
-  std::mutex infeasible_mutex_;
-  std::vector<task*> infeasible_;  ///< with their queues' pins
-  std::set<std::string> warned_;
+  unplaced_tasks unplaced_{node_, ledger_.total(), options_.infeasible};
   std::mutex log_mutex_;
   std::size_t post_failures_ = 0;
   clock::time_point next_log_{};

@@ -32,6 +32,15 @@ struct cpu_request {
   void* who = nullptr;  ///< for `serve`
 };
 
+/// Resources that somebody wants all at once and keeps for long: a placement group's bundles
+/// together.
+struct reservation {
+  resource_vector wanted;
+  std::uint32_t passes = 0;  ///< grants that have overtaken it
+  /// It has them. Called without a lock, once.
+  void (*granted)(reservation&) noexcept = nullptr;
+};
+
 /// Invariant: what is held plus what is free is the total, at any time. Nobody takes what is not
 /// free, but for one case: a body that comes back, and needs CPUs that actors took meanwhile and
 /// keep, goes on when all others are free. Fewer than none are free then.
@@ -39,10 +48,15 @@ struct cpu_request {
 ///  - Others wait in queues, one per function, which take turns; each is granted all it asks for or
 ///  nothing.
 ///  - A body that comes back from a blocking call waits for its CPUs before any new work gets them.
+///  - Reservations wait in the order in which they came. What is granted meanwhile of something
+///  that one of them lacks is counted there, and after `passes_max` of these it is kept for it.
+/// A bundle of a placement group has one of its own, see `groups.hpp`.
 /// Thread safety: all members.
 class ledger {
  public:
-  /// `gave_back` is called without a lock whenever something may have become possible.
+  /// Source: the engine's nodes have 16 too.
+  static constexpr std::uint32_t passes_max = 16;
+
   explicit ledger(resource_vector total)
       : total_(std::move(total)), free_(total_), cpus_(total_.cpus().steps()) {
     free_cpus_.store(cpus_, std::memory_order_relaxed);
@@ -105,7 +119,24 @@ class ledger {
     lines_[one.function].push_back(&one);
     if (lines_[one.function].size() == 1) turns_.push_back(one.function);
     ++waiting_;
-    waiting_hint_.store(waiting_, std::memory_order_relaxed);
+    update_hint();
+  }
+  /// Waits in line, too. It must fit in the total.
+  void enqueue(reservation& one) {
+    const std::lock_guard lock{mutex_};
+    one.passes = 0;
+    reservations_.push_back(&one);
+    update_hint();
+  }
+  /// False where it has been granted before.
+  [[nodiscard]] bool withdraw(reservation& one) {
+    const std::lock_guard lock{mutex_};
+    const auto at = std::find(reservations_.begin(), reservations_.end(), &one);
+    if (at == reservations_.end()) return false;
+    reservations_.erase(at);
+    update_hint();
+    end_reservation();  // it may have been for this one
+    return true;
   }
   [[nodiscard]] bool has_waiting() const noexcept {
     return waiting_hint_.load(std::memory_order_relaxed) != 0;
@@ -115,31 +146,41 @@ class ledger {
   /// resources now.
   std::vector<task*> grant() {
     std::vector<task*> ended;
-    std::vector<task*> granted = grant(ended);
+    std::vector<reservation*> reserved;
+    std::vector<task*> granted = grant(ended, reserved);
     for (task* const one : ended) one->unpin();  // may free what the user gave it
+    for (reservation* const one : reserved) one->granted(*one);
     return granted;
   }
   /// New plain tasks hold back until the first in line has been served, where that is a matter of
   /// CPUs alone and running tasks will give back enough of them. Called when waiting takes long.
   void reserve() {
     const std::lock_guard lock{mutex_};
-    if (reserving_ || waiting_ == 0) return;
+    if (reserving_) return;
+    const auto is_due = [this](const resource_vector& wanted) {
+      // What actors and groups keep comes back when they end, which may be never.
+      return without_cpus(wanted).fits_in(free_) && wanted.cpus().steps() <= cpus_ - kept_cpus();
+    };
+    bool due = false;
+    for (const reservation* one : reservations_) due = due || is_due(one->wanted);
     for (const function_entry* whose : turns_) {
-      const resource_vector& wanted = lines_[whose].front()->wishes->resources;
-      // What actors keep comes back when they end, which may be never.
-      if (!without_cpus(wanted).fits_in(free_) || wanted.cpus().steps() > cpus_ - kept_cpus_)
-        continue;
-      reserving_ = true;
-      contenders_.fetch_add(1, std::memory_order_seq_cst);
-      return;
+      due = due || is_due(lines_[whose].front()->wishes->resources);
     }
+    if (!due) return;
+    reserving_ = true;
+    contenders_.fetch_add(1, std::memory_order_seq_cst);
   }
-  /// CPUs that an actor keeps from now on, or gives up (negative). They are held like any others.
-  /// The caller looks at `contended` afterwards.
-  void keep_cpu(std::int64_t steps) {
+  /// What an actor keeps from now on; a granted reservation is kept already. It is held like
+  /// anything else. The caller looks at `contended` afterwards.
+  void keep(const resource_vector& what) {
     const std::lock_guard lock{mutex_};
-    kept_cpus_ += steps;
+    kept_ += what;
     end_reservation();  // it may be for more than is left
+  }
+  void end_keeping(const resource_vector& what) {
+    const std::lock_guard lock{mutex_};
+    kept_ -= what;
+    end_reservation();
   }
   /// Takes everybody out of the lines, at the end.
   std::vector<task*> drain() {
@@ -149,7 +190,7 @@ class ledger {
     lines_.clear();
     turns_.clear();
     waiting_ = 0;
-    waiting_hint_.store(0, std::memory_order_relaxed);
+    update_hint();
     return all;
   }
 
@@ -168,6 +209,17 @@ class ledger {
     free_ += without_cpus(what);
   }
 
+  /// Whether a plain task could not run if nothing else did, for actors and groups keep the CPUs.
+  [[nodiscard]] bool keeps_out_plain_tasks() const {
+    const std::lock_guard lock{mutex_};
+    return cpus_ >= one_cpu && cpus_ - kept_cpus() < one_cpu;
+  }
+  /// Whether it would fit if no task ran.
+  [[nodiscard]] bool fits_beside_kept(const resource_vector& what) const {
+    const std::lock_guard lock{mutex_};
+    return (what + kept_).fits_in(total_);
+  }
+
   resource_set available() const {
     const std::lock_guard lock{mutex_};
     resource_set set = free_.to_set();
@@ -178,11 +230,12 @@ class ledger {
 
  private:
   /// `ended`: those that were cancelled while they waited.
-  std::vector<task*> grant(std::vector<task*>& ended) {
+  std::vector<task*> grant(std::vector<task*>& ended, std::vector<reservation*>& reserved) {
     std::vector<task*> granted;
     const std::lock_guard lock{mutex_};
     serve_returning();
     const bool cpus_are_due = !returning_.empty();
+    take_reserved(reserved, cpus_are_due);
     // Each function has one turn a round, and whose turn it was goes to the end; those that were
     // refused keep their place. A round without a grant is the last.
     for (bool progress = true; progress;) {
@@ -196,10 +249,11 @@ class ledger {
         const bool over = first.is_claimed();  // while it waited: it needs nothing any more
         const resource_vector& wanted = first.wishes->resources;
         const bool held_back = cpus_are_due && wanted.cpus().steps() != 0;
-        if (!over && (held_back || !take(wanted))) {
+        if (!over && (held_back || is_barred(wanted, reservations_.size()) || !take(wanted))) {
           refused.push_back(whose);
           continue;
         }
+        if (!over) count_passes(wanted, reservations_.size());
         line.pop_front();
         --waiting_;
         (over ? ended : granted).push_back(&first);
@@ -212,10 +266,63 @@ class ledger {
       }
       turns_.insert(turns_.begin(), refused.begin(), refused.end());
     }
-    waiting_hint_.store(waiting_, std::memory_order_relaxed);
+    update_hint();
     // One that was cancelled may be the one for whom it was.
-    if (waiting_ == 0 || !granted.empty() || !ended.empty()) end_reservation();
+    const bool nobody = waiting_ == 0 && reservations_.empty();
+    if (nobody || !granted.empty() || !ended.empty() || !reserved.empty()) end_reservation();
     return granted;
+  }
+
+  void take_reserved(std::vector<reservation*>& reserved, bool cpus_are_due) {
+    for (std::size_t at = 0; at < reservations_.size();) {
+      reservation& one = *reservations_[at];
+      const bool held_back = cpus_are_due && !one.wanted.cpus().is_zero();
+      if (held_back || is_barred(one.wanted, at) || !take(one.wanted)) {
+        ++at;
+        continue;
+      }
+      count_passes(one.wanted, at);
+      kept_ += one.wanted;
+      reservations_.erase(reservations_.begin() + static_cast<std::ptrdiff_t>(at));
+      reserved.push_back(&one);
+    }
+  }
+  /// Whether there is less of something than `older` needs, and `taken` has it, or would.
+  /// `more`: what is not taken yet.
+  bool leaves_short(const resource_vector& taken, const resource_vector& older,
+                    const resource_vector& more) const {
+    const auto short_of = [](auto has, auto needs, auto there, auto takes) {
+      return has > decltype(has){} && needs > decltype(needs){} && there < needs + takes;
+    };
+    const auto free_cpus = resource_amount::from_steps(free_cpus_.load(std::memory_order_relaxed));
+    if (short_of(taken.cpus(), older.cpus(), free_cpus, more.cpus()) ||
+        short_of(taken.gpus(), older.gpus(), free_.gpus(), more.gpus()) ||
+        short_of(taken.memory(), older.memory(), free_.memory(), more.memory())) {
+      return true;
+    }
+    return std::any_of(taken.custom().begin(), taken.custom().end(), [&](const auto& one) {
+      return short_of(one.second, older.custom(one.first), free_.custom(one.first),
+                      more.custom(one.first));
+    });
+  }
+  /// Whether one of the first `count` reservations was overtaken often enough by such as this, and
+  /// could be granted if no task ran.
+  bool is_barred(const resource_vector& wanted, std::size_t count) const {
+    for (std::size_t i = 0; i < count; ++i) {
+      const reservation& older = *reservations_[i];
+      if (older.passes < passes_max || !leaves_short(wanted, older.wanted, wanted)) continue;
+      if ((older.wanted + kept_).fits_in(total_)) return true;
+    }
+    return false;
+  }
+  void count_passes(const resource_vector& taken, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+      reservation& older = *reservations_[i];
+      if (leaves_short(taken, older.wanted, {})) ++older.passes;
+    }
+  }
+  void update_hint() {
+    waiting_hint_.store(waiting_ + reservations_.size(), std::memory_order_relaxed);
   }
   void end_reservation() noexcept {
     if (!std::exchange(reserving_, false)) return;
@@ -234,6 +341,8 @@ class ledger {
     return what;
   }
 
+  std::int64_t kept_cpus() const noexcept { return kept_.cpus().steps(); }
+
   bool take(const resource_vector& what) {
     const resource_vector rest = without_cpus(what);
     if (!rest.fits_in(free_)) return false;
@@ -247,7 +356,7 @@ class ledger {
     while (!returning_.empty()) {
       cpu_request* const one = returning_.front();
       // More than that may never be free: actors took it, and keep it while they live.
-      const std::int64_t most = std::max<std::int64_t>(cpus_ - kept_cpus_, 0);
+      const std::int64_t most = std::max<std::int64_t>(cpus_ - kept_cpus(), 0);
       if (!try_take_cpu(std::min(one->steps, most))) break;
       if (one->steps > most) free_cpus_.fetch_sub(one->steps - most, std::memory_order_seq_cst);
       returning_.pop_front();
@@ -269,7 +378,8 @@ class ledger {
   std::deque<const function_entry*> turns_;
   std::size_t waiting_ = 0;
   bool reserving_ = false;
-  std::int64_t kept_cpus_ = 0;  ///< of those that are held: by actors, while they live
+  resource_vector kept_;  ///< of what is held: by actors and groups, while they live
+  std::deque<reservation*> reservations_;
 };
 
 }  // namespace mobula::detail

@@ -67,12 +67,18 @@ class pool {
       auto& body = *static_cast<coroutine_body*>(self.who);
       static_cast<pool*>(body.owner)->queue(body, true);
     };
-    ledger_.ask_cpu_again(one.returning);
+    void* const room = one.of.wishes->room;
+    (room != nullptr ? *static_cast<ledger*>(room) : ledger_).ask_cpu_again(one.returning);
   }
   /// For a task that asks for more than one plain CPU.
   void push_special(task& one) {
     ledger_.enqueue(one);
     dispatch();
+    keep_watch();
+  }
+  /// For tasks that hold what they asked for.
+  void push_granted(const std::vector<task*>& granted) {
+    if (queues_.add(granted)) crew_.wake_one();
     keep_watch();
   }
   /// Hands out what was given back to the ledger.
@@ -82,6 +88,10 @@ class pool {
   /// After CPUs were given back.
   void after_give() {
     if (ledger_.contended() || ledger_.has_waiting()) dispatch();
+  }
+  /// Something waits that may be left lying.
+  void keep_watch() {
+    if (!watched_.load(std::memory_order_relaxed)) wake_watch_(watch_context_);
   }
   /// Somebody should look for work, though nobody was told.
   void nudge() {
@@ -110,6 +120,23 @@ class pool {
       relax();
     }
     return sleep_until_settled(me, body, one, deadline);
+  }
+
+  /// Gives back, for a while, the CPUs that the thread's bodies hold: how many.
+  std::int64_t lend(worker_slot& me) {
+    const std::int64_t cpu = me.body_cpu;
+    if (cpu == 0) return 0;
+    if (me.body_room != nullptr) {
+      me.body_room->give_cpu(cpu);
+      client_.after_lending(*me.body_room);
+    } else {
+      ledger_.give_cpu(cpu);
+      after_give();
+    }
+    return cpu;
+  }
+  void take_again(worker_slot& me, std::int64_t cpu) {
+    if (cpu != 0) (me.body_room != nullptr ? *me.body_room : ledger_).take_cpu_again(cpu, me.bed);
   }
 
   /// Blocks until `then`; keeps the CPUs.
@@ -175,6 +202,7 @@ class pool {
       dispatch();
       if (ledger_.has_waiting()) ledger_.reserve();
     }
+    if (seen.plain && !cpu_is_free() && ledger_.keeps_out_plain_tasks()) client_.plain_tasks_wait();
     std::uint32_t taken = 0;
     slots_.for_each([&](worker_slot& one) { taken += one.taken.load(std::memory_order_relaxed); });
     if (!seen.left_lying || taken != taken_before_) {
@@ -246,6 +274,7 @@ class pool {
     if ((count > 1 || frame::current == nullptr) && crew_.may_wake()) crew_.wake_one();
     keep_watch();
   }
+  [[nodiscard]] bool cpu_is_free() const noexcept { return ledger_.free_cpu() >= one_cpu; }
 
   // Helping.
 
@@ -301,6 +330,8 @@ class pool {
     if (one.function->kind != function_kind::task) return false;
     if (!one.is_plain()) return false;
     if (one.is_claimed()) return one.settled();
+    // What a body in a bundle has to lend is its bundle's: another thread runs what it waits for.
+    if (me.body_room != nullptr && me.body_cpu != 0) return false;
     // The body below lends what it has, and this takes only what is missing. One that kept its own
     // would hold it while the body on top of it waits, perhaps for just that.
     const std::int64_t before = me.body_cpu;
@@ -310,7 +341,9 @@ class pool {
     const bool mine = one.claim();
     if (mine) {
       me.body_cpu = before + missing;
+      ledger* const room = std::exchange(me.body_room, nullptr);
       client_.run_task(me, one, pins);
+      me.body_room = room;
       me.body_cpu = before;
     } else if (pins != 0) {
       one.unpin();
@@ -413,11 +446,7 @@ class pool {
       return true;
     }
     const sleeper_mark mark(body, me, *this);
-    const std::int64_t cpu = me.body_cpu;
-    if (cpu != 0) {
-      ledger_.give_cpu(cpu);
-      after_give();
-    }
+    const std::int64_t cpu = lend(me);
     nudge();
     const auto interrupted = [&] {
       return ending_.load(std::memory_order_seq_cst) || (body != nullptr && body->stop_requested());
@@ -429,16 +458,12 @@ class pool {
     if (!mine.fired.load(std::memory_order_acquire) && !one.remove_waiter(mine.node)) {
       while (!mine.fired.load(std::memory_order_acquire)) relax();
     }
-    if (cpu != 0) ledger_.take_cpu_again(cpu, me.bed);
+    take_again(me, cpu);
     if (body != nullptr) crew_.body_goes_on(me, before, full);
     const bool settled = one.settled();
     // The end settles what nobody else did, so a value that came with it counts as none.
     if (!settled || interrupted()) check_stop(body);
     return settled;
-  }
-
-  void keep_watch() {
-    if (!watched_.load(std::memory_order_relaxed)) wake_watch_(watch_context_);
   }
 
   pool_client& client_;

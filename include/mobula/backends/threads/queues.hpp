@@ -23,7 +23,7 @@ namespace mobula::detail {
 struct finding {
   task* what = nullptr;
   call_group* call = nullptr;
-  bool special = false;  ///< the task holds its resources already
+  bool special = false;                 ///< the task holds its resources already
   coroutine_body* coroutine = nullptr;  ///< a task that has waited, and goes on
 
   explicit operator bool() const noexcept {
@@ -59,8 +59,9 @@ class work_queues {
     return served_count_ + woken_count_;
   }
   /// Takes what the ledger can grant now. False: nothing.
-  bool grant() {
-    const std::vector<task*> granted = ledger_.grant();
+  bool grant() { return add(ledger_.grant()); }
+  /// These hold their resources already. False: there are none.
+  bool add(const std::vector<task*>& granted) {
     if (granted.empty()) return false;
     const std::lock_guard lock{granted_lock_};
     granted_.insert(granted_.end(), granted.begin(), granted.end());
@@ -119,6 +120,7 @@ class work_queues {
   struct sight {
     bool work = false;
     bool left_lying = false;  ///< something could run, and nobody has taken it since the last look
+    bool plain = false;       ///< there are plain tasks
   };
   /// For the watch's thread.
   sight look() {
@@ -128,6 +130,7 @@ class work_queues {
       const std::size_t used = slot.lanes_used.load(std::memory_order_acquire);
       for (std::size_t i = 0; i < used; ++i) {
         look_at(slot.lanes[i].tasks, slot.lanes[i].seen_top, cpu_free, seen);
+        seen.plain = seen.plain || slot.lanes[i].tasks.size() != 0;
       }
       look_at(slot.calls, slot.seen_call, true, seen);
     });
@@ -151,7 +154,8 @@ class work_queues {
       count();
       granted_lock_.unlock();
       if (granted == nullptr) break;
-      ledger_.give(granted->wishes->resources);
+      // A bundle's are nobody else's.
+      if (granted->wishes->room == nullptr) ledger_.give(granted->wishes->resources);
       visit_task(*granted);
     }
     slots_.for_each([&](worker_slot& slot) {

@@ -19,6 +19,7 @@
 namespace mobula::detail {
 
 class call_group;
+class ledger;
 
 /// Invariant: a task in a lane has a pin for it (`task::queue_pins`); a group in `calls` has a
 /// reference to its actor. Thread safety: as for `work_deque`; the plain members belong to the
@@ -42,7 +43,8 @@ struct worker_slot {
   std::size_t last_lane = 0;
   std::size_t next_lane_to_rob = 0;
 
-  std::int64_t body_cpu = 0;  ///< steps that the thread's bodies hold, all together
+  std::int64_t body_cpu = 0;    ///< steps that the thread's bodies hold, all together
+  ledger* body_room = nullptr;  ///< the bundle's from which they are; null: the node's
   std::uint32_t turn = 0;
   std::uint32_t random = 0;
   std::uintptr_t stack_low = 0;
@@ -53,8 +55,8 @@ struct worker_slot {
   /// slot's thread only, and under the lock; read by others under it.
   const std::string* running_name = nullptr;
   spin_lock name_lock;
-  std::atomic<std::uint32_t> bodies{0};                 ///< on the thread's stack
-  std::atomic<std::uint32_t> taken{0};                  ///< how many works it began; for the watch
+  std::atomic<std::uint32_t> bodies{0};  ///< on the thread's stack
+  std::atomic<std::uint32_t> taken{0};   ///< how many works it began; for the watch
   /// When the innermost body blocked, as a number that grows; 0: it runs.
   std::atomic<std::uint64_t> blocked_since{0};
   std::atomic<bool> in_use{false};

@@ -45,6 +45,7 @@ class task_runs {
     }
     const pool::body_mark mark(me, one);
     frame mine(one);
+    place_in_group(one, mine);
     one.frame.store(&mine, std::memory_order_release);
     body_end end;
     void* instance = nullptr;
@@ -66,6 +67,11 @@ class task_runs {
   }
 
  private:
+  static void place_in_group(const task& one, frame& body) noexcept {
+    if (!one.wishes || !one.wishes->where.facts()) return;
+    body.group = &one.wishes->where.facts();
+    body.captures_children = one.wishes->capture_children;
+  }
   /// After an attempt of a task that has retries (`may`). True: another follows.
   bool tries_again(task& one, bool may, const body_end& end) const {
     if (!end.why || !may || one.settled() || pool_.ending()) return false;
@@ -81,7 +87,7 @@ class task_runs {
     const bool special = !one.is_plain();
     if (special) {
       me.body_cpu = 0;
-      ledger_.give(one.wishes->resources);
+      client_.give_back(one, one.wishes->resources, true);
     } else if (me.bodies.load(std::memory_order_relaxed) == 1) {
       me.idle_cpu.store(me.body_cpu, std::memory_order_relaxed);
     }
@@ -101,6 +107,7 @@ class task_runs {
 
   void begin_coroutine(worker_slot& me, task& one, std::uint64_t pins) noexcept {
     auto* const body = new coroutine_body(one);
+    place_in_group(one, body->mine);
     body->pins = pins;
     body->owner = &pool_;
     body->ready = [](coroutine_body& woken) noexcept {
@@ -134,6 +141,15 @@ class task_runs {
         continue;
       }
       body.mine.leave_thread();
+      if (me.body_room != nullptr) {
+        // The bundle may be gone when somebody else has taken the body to its end. So it lends
+        // before it waits, and comes back in any case like one that has waited.
+        pool_.lend(me);
+        me.body_cpu = 0;
+        me.body_room = nullptr;
+        if (!coroutines_.arm(body)) pool_.go_on(body);
+        return;
+      }
       if (coroutines_.arm(body)) {
         // It keeps what is not a CPU. Where it holds one and no more, that is the thread's to give.
         if (special) {
@@ -160,7 +176,7 @@ class task_runs {
     const bool special = !one.is_plain();
     if (special) {
       me.body_cpu = 0;
-      ledger_.give(one.wishes->resources);
+      client_.give_back(one, one.wishes->resources, true);
     }
     one.settle_failure(runtime_ended());
     one.drop_arguments();

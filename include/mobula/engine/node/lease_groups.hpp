@@ -3,6 +3,7 @@
 /// Leases and the rooms that they are of: what is asked of a node's groups, and what that does to
 /// its leases.
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <utility>
@@ -125,9 +126,11 @@ inline bool leases::move(wish_record& wish) {
   return false;
 }
 
-/// Says once of work outside that it waits for a group's end: it may be the child of a body that
-/// the group waits for. O(shapes that wait).
-inline void leases::warn_of_groups() {
+/// Says once of work outside that it has waited long for a group's end: it may be the child of a
+/// body that the group waits for. O(shapes that wait).
+inline void leases::warn_of_groups(instant now) {
+  const instant since = std::min(std::exchange(short_since_, never), now);
+  if (groups_.held().is_zero()) return;
   const ledger& amounts = whole_.amounts;
   const resource_vector of_actors = amounts.kept() - groups_.held();
   const auto lacks = [&](const resource_vector& need) {
@@ -137,11 +140,14 @@ inline void leases::warn_of_groups() {
        at = lease_queue::after(*at)) {
     if (at->ring.empty() || at->parts != nullptr || at->ring.front()->is_told) continue;
     if (!lacks(at->resources) && !lacks(at->to_place)) continue;
+    if (now - since < options_.group_wait_warning) {
+      short_since_ = since;
+      return;
+    }
     at->ring.front()->is_told = true;
     warn_once(at->ring.front()->what +
-              " waits outside of the placement groups, which hold what it " +
-              "needs: it goes on when one is removed; .capture_children keeps children in their " +
-              "parent's group");
+              " waits outside of the placement groups, which hold what it needs: it goes on when "
+              "one is removed; .capture_children keeps children in their parent's group");
   }
 }
 

@@ -210,7 +210,7 @@ class leases {
     kinds().for_each([&](kind_record& kind) {
       workers_.start(kind, workers_needed(kind, options_), now);
     });
-    if (!groups_.held().is_zero()) warn_of_groups();
+    warn_of_groups(now);
     reclaimer_.begin_look();
     for_each_active([&](room_record& room) {
       reclaimer_.look(room, tasks_, free_slots(), now);
@@ -220,7 +220,8 @@ class leases {
 
   void timer(instant now) { workers_.timer(now); }
   instant next_timer() const noexcept {
-    return std::min(workers_.next_timer(), reclaimer_.next_timer());
+    const instant told = short_since_ == never ? never : short_since_ + options_.group_wait_warning;
+    return std::min({workers_.next_timer(), reclaimer_.next_timer(), told});
   }
 
   void warn_once(std::string text) {
@@ -313,7 +314,7 @@ class leases {
   }
   void resume(room_record& room);
   room_record* room_for(party from, const want_leases& one);
-  void warn_of_groups();
+  void warn_of_groups(instant now);
   bool move_wishes();
   bool move(wish_record& wish);
   void leave_room(room_record& room);
@@ -490,6 +491,7 @@ class leases {
   std::size_t lent_tasks_ = 0;
   std::size_t own_processes_ = 0;
   std::uint64_t granted_ = 0;
+  instant short_since_ = never;  ///< work outside waits for what groups hold, and isn't told
   std::set<std::string> warned_;
   slots<lease_record> pool_;
 };

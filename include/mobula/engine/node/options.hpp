@@ -69,6 +69,10 @@ struct node_options {
   /// Warnings that are remembered, so that each is said once; beyond that none is said.
   std::size_t warnings_max = 1'000;
 
+  /// Who waits for what placement groups hold is warned of after so long. Source: long for a short
+  /// group, short for somebody who would wait for ever.
+  instant group_wait_warning = 1'000'000'000;
+
   // --- Store ---
 
   /// Memory for objects.
