@@ -31,6 +31,7 @@ struct holdings {
   std::size_t worker_tasks = 0;  ///< the sum over living workers, as what follows
   std::size_t worker_objects = 0;
   std::size_t worker_references = 0;
+  std::size_t groups = 0;  ///< placement groups that hold something, or wait for it
 
   friend bool operator==(const holdings&, const holdings&) = default;
 };
@@ -63,7 +64,8 @@ MOBULA_DECL holdings what_is_held() {
                 .leases = node.machine().lease_count(),
                 .driver_tasks = driver.task_count(),
                 .driver_objects = driver.object_count(),
-                .driver_references = driver.refs().held_count()};
+                .driver_references = driver.refs().held_count(),
+                .groups = node.machine().group_count()};
   for (simulation::worker_process* const one : host.workers()) {
     made.worker_tasks += one->own().task_count();
     made.worker_objects += one->own().object_count();
