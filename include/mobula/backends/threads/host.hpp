@@ -408,16 +408,17 @@ class threads_host final : public backend,
 
   void end_everything() noexcept {
     actors_.end_all();
-    pool_.drain(
-        [this](task& one) {
-          if (!one.settled()) end_task(one, task_runs::runtime_ended(), false);
-          one.unpin();
-        },
-        [this](call_group& group) { actors_.run_entry(pool_.my_slot(), group); });
     for (task* const one : groups_.drain(task_runs::runtime_ended())) {
       end_task(*one, task_runs::runtime_ended(), false);
       one->unpin();
     }
+    pool_.drain(
+        [this](task& one) {
+          if (one.wishes && one.wishes->room != nullptr) give_back(one);
+          if (!one.settled()) end_task(one, task_runs::runtime_ended(), false);
+          one.unpin();
+        },
+        [this](call_group& group) { actors_.run_entry(pool_.my_slot(), group); });
     for (task* const one : unplaced_.take_all()) {
       end_task(*one, task_runs::runtime_ended(), false);
       one->unpin();

@@ -154,7 +154,7 @@ class work_queues {
       count();
       granted_lock_.unlock();
       if (granted == nullptr) break;
-      // A bundle's are nobody else's.
+      // Of a bundle's whoever is visited takes care.
       if (granted->wishes->room == nullptr) ledger_.give(granted->wishes->resources);
       visit_task(*granted);
     }
