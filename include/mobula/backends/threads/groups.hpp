@@ -78,13 +78,14 @@ class group_cell : public reservation {
   };
 
   group_state state = group_state::pending;
+  bool is_ending = false;  ///< what is in it is just being ended
   bool is_queued = false;  ///< the node's ledger knows it, and will call, or is just calling
   std::vector<std::unique_ptr<bundle_room>> rooms;
   std::deque<line> lines;           ///< whose turn is next goes first
   std::vector<record_ptr> waiters;  ///< of `ready`
 
   [[nodiscard]] bool is_over() const noexcept {
-    return state == group_state::removed && !is_queued &&
+    return state == group_state::removed && !is_queued && !is_ending &&
            std::all_of(rooms.begin(), rooms.end(),
                        [](const auto& room) { return room->members.empty(); });
   }
@@ -185,13 +186,16 @@ class group_house {
   void remove(const group_facts& of) {
     std::vector<task*> over;
     std::vector<record_ptr> waiters;
+    group_cell* cell = nullptr;
+    bool had_them = false;
     {
       const std::lock_guard lock{mutex_};
-      group_cell* const cell = known(of.id);
+      cell = known(of.id);
       if (cell == nullptr || cell->state == group_state::removed) return;
       if (cell->is_queued && node_.withdraw(*cell)) cell->is_queued = false;
-      const bool had_them = cell->state == group_state::created;
+      had_them = cell->state == group_state::created;
       cell->state = group_state::removed;
+      cell->is_ending = true;
       if (!of.name.empty()) names_.erase({cell->name_space, of.name});
       for (group_cell::line& line : cell->lines) {
         over.insert(over.end(), line.tasks.begin(), line.tasks.end());
@@ -203,13 +207,21 @@ class group_house {
           one->pin();
           over.push_back(one);
         }
-        if (had_them) give_back_if_empty(*room);
       }
-      forget_if_over(*cell);
     }
     const failure_ptr why = removed(of);
     for (const record_ptr& one : waiters) settle(*one, false, of);
     for (task* const one : over) client_.group_removed(*one, why);
+    {
+      // Now that all is decided: with these resources a task outside may run for which a member
+      // waits.
+      const std::lock_guard lock{mutex_};
+      if (had_them) {
+        for (const auto& room : cell->rooms) give_back_if_empty(*room);
+      }
+      cell->is_ending = false;
+      forget_if_over(*cell);
+    }
     pool_.after_give();
   }
 
