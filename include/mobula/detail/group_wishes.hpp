@@ -32,7 +32,7 @@ inline void refuse_beyond_bundle(const resource_vector& wanted, const resource_v
   check("gpus", wanted.gpus(), room.gpus());
   check("memory", wanted.memory(), room.memory());
   for (const auto& [name, amount] : wanted.custom()) {
-    check("resources[" + quoted(name) + "]", amount, room.custom(name));
+    check("resources[" + detail::quoted(name) + "]", amount, room.custom(name));
   }
 }
 

@@ -24,6 +24,7 @@
 #include "mobula/core/errors.hpp"
 #include "mobula/core/group.hpp"
 #include "mobula/core/group_facts.hpp"
+#include "mobula/core/missing.hpp"
 #include "mobula/core/validate.hpp"
 
 namespace mobula::detail {

@@ -13,6 +13,7 @@
 #include "mobula/backends/threads/body.hpp"
 #include "mobula/core/errors.hpp"
 #include "mobula/core/group.hpp"
+#include "mobula/core/missing.hpp"
 #include "mobula/core/options.hpp"
 #include "mobula/core/resource_vector.hpp"
 

@@ -13,6 +13,7 @@
 
 #include "mobula/core/assert.hpp"
 #include "mobula/core/error_fields.hpp"
+#include "mobula/core/missing.hpp"
 #include "mobula/core/resource_vector.hpp"
 #include "mobula/engine/messages.hpp"
 #include "mobula/engine/node/host.hpp"
