@@ -291,20 +291,23 @@ class crew {
   }
 
   void go_on(worker_slot& me, const finding& what, bool& token) {
-    if (what.special) {
-      put_back(me, token);
-      me.body_cpu = what.coroutine->returning.steps;
-      me.body_room = static_cast<ledger*>(what.coroutine->of.wishes->room);
-      client_.resume_task(me, *what.coroutine);
+    coroutine_body& body = *what.coroutine;
+    if (what.special) put_back(me, token);
+    if (what.special && !body.of.is_plain()) {
+      me.body_cpu = body.returning.steps;
+      me.body_room = static_cast<ledger*>(body.of.wishes->room);
+      client_.resume_task(me, body);
       me.body_cpu = 0;
       me.body_room = nullptr;
-    } else {
-      me.idle_cpu.store(0, std::memory_order_relaxed);
-      me.body_cpu = one_cpu;
-      client_.resume_task(me, *what.coroutine);
-      me.body_cpu = 0;
-      me.idle_cpu.store(one_cpu, std::memory_order_relaxed);
+      return;
     }
+    token = true;  // where it was served, the CPU that it came with
+    me.idle_cpu.store(0, std::memory_order_relaxed);
+    me.body_cpu = one_cpu;
+    client_.resume_task(me, body);
+    me.body_cpu = 0;
+    me.idle_cpu.store(one_cpu, std::memory_order_relaxed);
+    if (what.special) put_back(me, token);  // it may be lent
   }
 
   /// True: woken, and counted in `searching_` by whoever did it. False: look again, uncounted.

@@ -189,10 +189,7 @@ class threads_host final : public backend,
     return now;
   }
   resource_set available_resources() const override {
-    resource_set free = ledger_.available();
-    // What threads keep between two tasks is nobody's.
-    free.cpus += resource_amount::from_steps(pool_.idle_cpu()).value();
-    return free;
+    return ledger_.available(pool_.idle_cpu());  // what threads keep between two tasks is nobody's
   }
   job_id job() const noexcept override { return job_id{epoch_}; }
   const std::string& name_space() const noexcept override { return name_space_; }

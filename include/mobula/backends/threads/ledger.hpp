@@ -42,8 +42,8 @@ struct reservation {
 };
 
 /// Invariant: what is held plus what is free is the total, at any time. Nobody takes what is not
-/// free, but for one case: a body that comes back, and needs CPUs that actors took meanwhile and
-/// keep, goes on when all others are free. Fewer than none are free then.
+/// free, but for one case: a body that comes back, and needs CPUs that actors or groups took
+/// meanwhile and keep, goes on when all others are free. Fewer than none are free then.
 ///  - Plain tasks (one CPU) take theirs from an atomic number, without a lock.
 ///  - Others wait in queues, one per function, which take turns; each is granted all it asks for or
 ///  nothing.
@@ -220,10 +220,11 @@ class ledger {
     return (what + kept_).fits_in(total_);
   }
 
-  resource_set available() const {
+  /// `idle`: CPUs that are held for nobody, and may have been lent.
+  resource_set available(std::int64_t idle = 0) const {
     const std::lock_guard lock{mutex_};
     resource_set set = free_.to_set();
-    const std::int64_t free_cpus = free_cpus_.load(std::memory_order_seq_cst);
+    const std::int64_t free_cpus = free_cpus_.load(std::memory_order_seq_cst) + idle;
     set.cpus = resource_amount::from_steps(std::max<std::int64_t>(free_cpus, 0)).value();
     return set;
   }

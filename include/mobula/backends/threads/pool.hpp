@@ -59,16 +59,13 @@ class pool {
   /// A task that is a coroutine has waited, and goes on when it has its CPUs again. From any
   /// thread; `frame::current` tells whether it will look for work by itself, soon.
   void go_on(coroutine_body& one) {
-    if (one.of.is_plain()) return queue(one, false);
-    one.owner = this;
-    one.returning.who = &one;
-    one.returning.steps = one.of.wishes->resources.cpus().steps();
-    one.returning.serve = [](cpu_request& self) noexcept {
-      auto& body = *static_cast<coroutine_body*>(self.who);
-      static_cast<pool*>(body.owner)->queue(body, true);
-    };
-    void* const room = one.of.wishes->room;
-    (room != nullptr ? *static_cast<ledger*>(room) : ledger_).ask_cpu_again(one.returning);
+    if (one.of.is_plain()) {
+      queue(one, false);
+    } else {
+      void* const room = one.of.wishes->room;
+      ask_cpu_again(one, room != nullptr ? *static_cast<ledger*>(room) : ledger_,
+                    one.of.wishes->resources.cpus().steps());
+    }
   }
   /// For a task that asks for more than one plain CPU.
   void push_special(task& one) {
@@ -202,7 +199,13 @@ class pool {
       dispatch();
       if (ledger_.has_waiting()) ledger_.reserve();
     }
-    if (seen.plain && !cpu_is_free() && ledger_.keeps_out_plain_tasks()) client_.plain_tasks_wait();
+    if ((seen.plain || seen.going_on) && !cpu_is_free() && ledger_.keeps_out_plain_tasks()) {
+      // A CPU that is kept may be lent to who comes back, but to no new work.
+      while (coroutine_body* const one = queues_.take_going_on()) {
+        ask_cpu_again(*one, ledger_, one_cpu);
+      }
+      if (seen.plain) client_.plain_tasks_wait();
+    }
     std::uint32_t taken = 0;
     slots_.for_each([&](worker_slot& one) { taken += one.taken.load(std::memory_order_relaxed); });
     if (!seen.left_lying || taken != taken_before_) {
@@ -269,6 +272,16 @@ class pool {
     return readable_name(what);
   }
 
+  void ask_cpu_again(coroutine_body& one, ledger& of, std::int64_t steps) {
+    one.owner = this;
+    one.returning.who = &one;
+    one.returning.steps = steps;
+    one.returning.serve = [](cpu_request& self) noexcept {
+      auto& body = *static_cast<coroutine_body*>(self.who);
+      static_cast<pool*>(body.owner)->queue(body, true);
+    };
+    of.ask_cpu_again(one.returning);
+  }
   void queue(coroutine_body& one, bool has_cpus) {
     const std::size_t count = queues_.push(one, has_cpus);
     if ((count > 1 || frame::current == nullptr) && crew_.may_wake()) crew_.wake_one();

@@ -58,6 +58,16 @@ class work_queues {
     count();
     return served_count_ + woken_count_;
   }
+  /// A plain one, which needs a CPU, or null: none is there.
+  coroutine_body* take_going_on() {
+    const std::lock_guard lock{granted_lock_};
+    coroutine_body* const one = woken_.pop();
+    if (one != nullptr) {
+      --woken_count_;
+      count();
+    }
+    return one;
+  }
   /// Takes what the ledger can grant now. False: nothing.
   bool grant() { return add(ledger_.grant()); }
   /// These hold their resources already. False: there are none.
@@ -121,6 +131,7 @@ class work_queues {
     bool work = false;
     bool left_lying = false;  ///< something could run, and nobody has taken it since the last look
     bool plain = false;       ///< there are plain tasks
+    bool going_on = false;    ///< there are such that have waited
   };
   /// For the watch's thread.
   sight look() {
@@ -136,7 +147,7 @@ class work_queues {
     });
     if (has_granted()) seen.work = seen.left_lying = true;
     if (going_on_.load(std::memory_order_relaxed) != 0) {
-      seen.work = true;
+      seen.work = seen.going_on = true;
       if (cpu_free) seen.left_lying = true;
     }
     return seen;
@@ -230,13 +241,7 @@ class work_queues {
       if (const finding other = find_granted()) return other;
     }
     if (!take_token(me, token)) return {};
-    const std::lock_guard lock{granted_lock_};
-    coroutine_body* const one = woken_.pop();
-    if (one != nullptr) {
-      --woken_count_;
-      count();
-    }
-    return {nullptr, nullptr, false, one};
+    return {nullptr, nullptr, false, take_going_on()};
   }
   /// Under the lock, when one of the lists has changed.
   void count() noexcept {
