@@ -48,11 +48,11 @@ class stream_state {
     const std::lock_guard held{mutex_};
     return pushed_;
   }
-  /// False: nobody reads the stream any more. What the item is waited for with is in `arrival`,
-  /// which the caller settles by `wake` when it holds no lock.
+  /// False: nobody reads the stream any more, or it has ended: it was cancelled. What the item is
+  /// waited for with is in `arrival`, which the caller settles by `wake` when it holds no lock.
   bool push(record_ptr item, record_ptr& arrival) {
     const std::lock_guard held{mutex_};
-    if (dropped_) return false;
+    if (dropped_ || ended_) return false;
     items_.push_back(std::move(item));
     ++pushed_;
     arrival = std::move(arrival_);
