@@ -113,6 +113,11 @@ inline bool worker_process::wait_for(completion& what, instant deadline, waiting
     throw cancelled_error(inside->killed ? "the process was killed while the body waited"
                                          : "the task was cancelled while it waited");
   };
+  // Whoever waited until then sees that it is over: else a coroutine would ask again and again.
+  struct publish {
+    const world& sim;
+    ~publish() { world::published_now.store(sim.now(), std::memory_order_release); }
+  } const at_the_end{world_};
   if (must_throw()) refuse();
   if (what.done) return true;
   if (out_of_time()) return false;
