@@ -95,6 +95,35 @@ struct client {
   small_actors servers;
 };
 
+/// Members that are coroutines.
+struct async_actor {
+  mobula::task<std::string> small_value() { co_return "ok"; }
+  mobula::task<std::string> small_value_arg(int) { co_return "ok"; }
+};
+using async_actors = std::vector<actor<async_actor>>;
+
+struct async_client {
+  explicit async_client(async_actors to) : servers(std::move(to)) {}
+  void small_value_batch(int count) {
+    std::vector<future<std::string>> results;
+    for (const auto& one : servers) {
+      for (int i = 0; i < count; ++i) results.push_back(one.call<&async_actor::small_value>());
+    }
+    const std::size_t made = results.size();
+    check(get(std::move(results)), made);
+  }
+  async_actors servers;
+};
+
+void async_actor_work(const async_actors& actors, int count) {
+  std::vector<future<std::string>> results;
+  for (int i = 0; i < count; ++i) {
+    results.push_back(
+        actors[static_cast<std::size_t>(i) % actors.size()].call<&async_actor::small_value>());
+  }
+  check(get(std::move(results)), static_cast<std::size_t>(count));
+}
+
 void work(const small_actors& actors, int count) {
   std::vector<future<std::string>> results;
   for (int i = 0; i < count; ++i) {
@@ -320,14 +349,65 @@ void actors(list& all) {
   });
 }
 
-void not_yet(const list& all) {
-  for (const char* const name :
-       {"1:1 async-actor calls sync", "1:1 async-actor calls async",
-        "1:1 async-actor calls with args async", "1:n async-actor calls async",
-        "n:n async-actor calls async"}) {
-    all.missing(name, "members that are coroutines");
+async_actors made_async(std::size_t count) {
+  async_actors all;
+  for (std::size_t i = 0; i < count; ++i) {
+    all.push_back(mobula::spawn<async_actor>(mobula::actor_options{.cpus = 0}));
   }
-  all.missing("placement group create/removal", "placement groups");
+  return all;
+}
+
+void async_actors_lines(list& all) {
+  all.line("1:1 async-actor calls sync", 1, [] {
+    return [one = made_async(1).front()] { use(get(one.call<&async_actor::small_value>())); };
+  });
+  all.line("1:1 async-actor calls async", 1000, [] {
+    return [one = made_async(1).front()] {
+      std::vector<future<std::string>> results;
+      for (int i = 0; i < 1000; ++i) results.push_back(one.call<&async_actor::small_value>());
+      check(get(std::move(results)), 1000);
+    };
+  });
+  all.line("1:1 async-actor calls with args async", 1000, [] {
+    return [one = made_async(1).front()] {
+      std::vector<future<std::string>> results;
+      for (int i = 0; i < 1000; ++i) results.push_back(one.call<&async_actor::small_value_arg>(i));
+      check(get(std::move(results)), 1000);
+    };
+  });
+  const std::size_t half = std::max(1U, std::thread::hardware_concurrency() / 2);
+  static constexpr int calls = 5000;
+  static constexpr int callers = 4;
+  all.line("1:n async-actor calls async", calls * static_cast<double>(half), [&] {
+    return [from = mobula::spawn<async_client>(mobula::actor_options{.cpus = 0},
+                                               made_async(half))] {
+      get(from.call<&async_client::small_value_batch>(calls));
+    };
+  });
+  all.line("n:n async-actor calls async", calls * callers, [&] {
+    return [to = made_async(half)] {
+      std::vector<future<void>> done;
+      for (int i = 0; i < callers; ++i) done.push_back(async<async_actor_work>(to, calls));
+      get(done);
+    };
+  });
+}
+
+void groups(list& all) {
+  static constexpr int groups = 100;
+  all.line("placement group create/removal", groups, [] {
+    return [] {
+      std::vector<mobula::placement_group> made;
+      for (int i = 0; i < groups; ++i) {
+        made.push_back(mobula::reserve({mobula::bundle{.resources = {{"custom", 0.001}}}}));
+      }
+      for (const auto& one : made) get(one.ready());
+      for (const auto& one : made) one.remove();
+    };
+  });
+}
+
+void not_yet(const list& all) {
   for (const char* const name :
        {"client: get calls", "client: put calls", "client: tasks and get batch",
         "client: tasks and put batch", "client: put gigabytes", "client: 1:1 actor calls sync",
@@ -339,7 +419,9 @@ void not_yet(const list& all) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const mobula::runtime runtime{argc, argv, mobula::runtime_options{.backend = "processes"}};
+  const mobula::runtime runtime{
+      argc, argv,
+      mobula::runtime_options{.backend = "processes", .resources = {{"custom", 100}}}};
   wishes how;
   for (int i = 1; i < argc; ++i) {
     const std::string_view word = argv[i];
@@ -360,5 +442,7 @@ int main(int argc, char** argv) {
   objects(all);
   tasks(all);
   actors(all);
+  async_actors_lines(all);
+  groups(all);
   not_yet(all);
 }

@@ -78,7 +78,12 @@ struct call_member {
   using known = signature_of_callable<decltype(Member)>;
   template <class... Arguments>
   static decltype(auto) call(void*& instance, Arguments&&... arguments) {
-    return (static_cast<Actor*>(instance)->*Member)(std::forward<Arguments>(arguments)...);
+    auto* const actor = static_cast<Actor*>(instance);
+    if constexpr (std::is_member_function_pointer_v<decltype(Member)>) {
+      return (actor->*Member)(std::forward<Arguments>(arguments)...);
+    } else {  // what a library asks of an actor that it knows nothing of
+      return Member(*actor, std::forward<Arguments>(arguments)...);
+    }
   }
   template <class... Arguments>
   static constexpr bool takes = std::is_invocable_v<decltype(Member), Actor&, Arguments...>;
