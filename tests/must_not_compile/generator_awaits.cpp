@@ -1,4 +1,4 @@
-// expect: a generator can't co_await: get(...) waits, and lends its CPUs
+// expect: a generator can't co_await: get\(...\) waits, and lends its CPUs
 // errors: 1
 
 #include <mobula/mobula.hpp>
