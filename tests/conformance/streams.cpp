@@ -285,7 +285,7 @@ TEST_CASE("a stream whose time is over ends with timeout_error", "[streams][clau
   test_runtime runtime;
   const tally made;
   const tally gone;
-  stream<int> items = async<endless>({.stream_buffer = 2, .timeout = 100ms}, made, gone);
+  stream<int> items = async<endless>({.stream_buffer = 2, .timeout = 1s}, made, gone);
   made.wait_for(2);
   gone.wait_for(1);
   std::vector<int> taken;
@@ -473,10 +473,12 @@ TEST_CASE("the end of the runtime ends streams in every state", "[streams][claus
   {
     test_runtime runtime;
     const tally made;
-    unread = async<endless>(made, gone);
+    const tally made_unread;
+    unread = async<endless>(made_unread, gone);
     full = async<endless>({.stream_buffer = 2}, made, gone);
     kept = full.next();
     made.wait_for(2);
+    made_unread.wait_for(1);  // one that has not begun has nothing to say
     queued = async<endless>({.gpus = 1}, made, gone);
   }
   gone.wait_for(2);
