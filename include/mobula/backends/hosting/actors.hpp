@@ -150,7 +150,10 @@ inline detail::actor_ptr program_process::spawn(detail::task& constructor,
       transmit(program_.node_party, engine::message(engine::actor_arguments{key, {}, said}));
     });
   }
-  if (how.waits) return detail::actor_ptr::adopt(handle);  // as if its arguments never came
+  if (how.waits) {  // as if its arguments never came
+    unplaced_constructors_.push_back(&constructor);
+    return detail::actor_ptr::adopt(handle);
+  }
   loop_.run_outside([&constructor] {
     detail::release_blocker(constructor);  // comes back through `construct`
   });

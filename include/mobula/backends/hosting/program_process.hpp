@@ -393,6 +393,7 @@ class program_process : private engine::owner_host, private engine::executor_hos
   /// Those that wait for their arguments.
   std::unordered_map<const detail::task*, std::unique_ptr<constructor_watch>> constructors_;
   std::vector<detail::task*> infeasible_;  ///< with their queues' pins
+  std::vector<detail::task*> unplaced_constructors_;  ///< with their blockers
   std::map<std::uint64_t, std::shared_ptr<promise_answer>> promise_answers_;
   std::map<std::uint64_t, std::shared_ptr<actor_answer>> actor_answers_;
   std::map<std::uint64_t, std::shared_ptr<group_answer>> group_answers_;

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "mobula/backend/dependencies.hpp"
 #include "mobula/backends/hosting/program_process.hpp"
 #include "mobula/core/fault_point.hpp"
 
@@ -100,6 +101,7 @@ inline void program_process::lost(engine::object_key key, std::uint64_t asked) {
 inline void program_process::end_records(const detail::failure_ptr& why) {
   std::vector<std::pair<engine::object_key, detail::record_ptr>> all;
   std::vector<detail::task*> infeasible;
+  std::vector<detail::task*> constructors;
   std::unordered_map<engine::object_key, fetch_state> fetches;
   {
     const inside held(loop_);
@@ -110,6 +112,7 @@ inline void program_process::end_records(const detail::failure_ptr& why) {
       if (one->try_add_handle()) all.emplace_back(key, detail::record_ptr::adopt(one));
     }
     infeasible.swap(infeasible_);
+    constructors.swap(unplaced_constructors_);
   }
   std::sort(all.begin(), all.end(),
             [](const auto& a, const auto& b) { return a.first < b.first; });
@@ -128,6 +131,10 @@ inline void program_process::end_records(const detail::failure_ptr& why) {
     one->settle_failure(why);
     if (one->is_producing()) one->end_producing();
     one->unpin();
+  }
+  for (detail::task* const one : constructors) {
+    if (one->claim()) detail::retire_claimed(*one, why);
+    detail::release_blocker(*one);  // comes back through `construct`
   }
 }
 
