@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "conformance/stress_support.hpp"
 #include "conformance/support.hpp"
 
 using namespace conformance;
@@ -26,18 +27,6 @@ using mobula::put;
 using mobula::spawn;
 
 namespace {
-
-std::uint32_t fresh_seed() {
-  if (const char* const given = std::getenv("MOBULA_TEST_SEED")) {
-    return static_cast<std::uint32_t>(std::strtoul(given, nullptr, 10));
-  }
-  return std::random_device{}();
-}
-
-struct counts : census {
-  tally disorder;
-  tally overlap;
-};
 
 class target {
  public:

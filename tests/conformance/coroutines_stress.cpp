@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "conformance/stress_support.hpp"
 #include "conformance/support.hpp"
 
 using namespace conformance;
@@ -28,18 +29,6 @@ using mobula::spawn;
 using mobula::task;
 
 namespace {
-
-std::uint32_t fresh_seed() {
-  if (const char* const given = std::getenv("MOBULA_TEST_SEED")) {
-    return static_cast<std::uint32_t>(std::strtoul(given, nullptr, 10));
-  }
-  return std::random_device{}();
-}
-
-struct counts : census {
-  tally disorder;
-  tally overlap;
-};
 
 /// A variable of a frame.
 class counted {
