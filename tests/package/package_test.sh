@@ -86,6 +86,18 @@ is_installed() {
   if grep -rl -e "$SOURCE" -e "$stage" "$stage/share"; then
     fail "these installed files name a directory of this machine"
   fi
+  [[ ! -e $BUILD/bin/mobula ]] || has_the_command "$stage"
+}
+
+# The command, its manual and its completion lie below the prefix $1, where everybody looks for them.
+has_the_command() {
+  local prefix=$1 manual
+  [[ $("$prefix/bin/mobula" --version) == "mobula $(version)" ]] || fail "$prefix/bin/mobula has another version"
+  [[ $("$prefix/bin/mobula" hosts 'node[1-2]') == *$'\n2 hosts, '* ]] || fail "$prefix/bin/mobula reads no list"
+  manual=$(gzip -dcf "$prefix"/share/man/man1/mobula.1*)
+  [[ $manual == *"Mobula $(version)"* ]] || fail "there is no manual of this version"
+  diff "$prefix/share/bash-completion/completions/mobula" <("$prefix/bin/mobula" completion bash) ||
+    fail "the completion is not the command's"
 }
 
 is_found_and_used() {
@@ -195,7 +207,7 @@ builds_without_boost() {
 # What was left out of the installation, whatever is there now, is refused with the reason.
 says_what_was_left_out() {
   "$CMAKE" -S "$SOURCE" -B "$work/mobula" -G "$GENERATOR" -D CMAKE_CXX_FLAGS="$CXXFLAGS" -D MOBULA_USE_BOOST=OFF \
-    -D MOBULA_BUILD_TESTS=OFF -D MOBULA_BUILD_EXAMPLES=OFF -D MOBULA_BUILD_BENCH=OFF >"$work/log"
+    -D MOBULA_BUILD_TESTS=OFF -D MOBULA_BUILD_EXAMPLES=OFF -D MOBULA_BUILD_BENCH=OFF -D MOBULA_BUILD_TOOLS=OFF >"$work/log"
   "$CMAKE" --install "$work/mobula" --prefix "$work/stage" >"$work/log"
   refused "made without the component 'processes', because MOBULA_USE_BOOST is off. There are: core, mobula, threads, loopback" \
     configure -D CMAKE_PREFIX_PATH="$work/stage" -D MOBULA_COMPONENTS='threads;processes'
@@ -227,16 +239,19 @@ package_facts() {
     awk '!/^-rw-r--r-- root\/root .*\.hpp$/ && !/^drwxr-xr-x root\/root / {print $1, $2, $6}' | sort -k 3
 }
 
+make_packages() {
+  (cd "$BUILD" && "${CMAKE%/*}/cpack" -G DEB -B "$work/packages") >"$work/log" || fail "$(tail -n 20 "$work/log")"
+}
+
 # `cpack -G DEB` makes it, what stands in it is what libmobula-dev.txt says and all headers, and a program finds it below
 # wherever it is unpacked.
 is_a_debian_package() {
-  (cd "$BUILD" && "${CMAKE%/*}/cpack" -G DEB -B "$work/packages") >"$work/log"
-  local packages=("$work/packages"/*.deb) root=$work/root
-  ((${#packages[@]} == 1)) || fail "there are other packages than one: ${packages[*]}"
-  [[ ${packages[0]} == */libmobula-dev_$(version)-1_all.deb ]] || fail "its file is called ${packages[0]}"
-  diff -u "$here/libmobula-dev.txt" <(package_facts "${packages[0]}") || fail "it has become another package"
+  make_packages
+  local package=$work/packages/libmobula-dev_$(version)-1_all.deb root=$work/root
+  [[ -e $package ]] || fail "there is none of this name, but: $(ls "$work/packages")"
+  diff -u "$here/libmobula-dev.txt" <(package_facts "$package") || fail "it has become another package"
 
-  dpkg-deb --extract "${packages[0]}" "$root"
+  dpkg-deb --extract "$package" "$root"
   diff <(cd "$stage/include" && find . -name '*.hpp' | sort) <(cd "$root/usr/include" && find . -name '*.hpp' | sort) ||
     fail "its headers are not those that are installed"
   [[ $(gzip -dc "$root/usr/share/doc/libmobula-dev/changelog.gz") == "$(<"$SOURCE/CHANGELOG.md")" ]] ||
@@ -246,6 +261,21 @@ is_a_debian_package() {
   fi
   configure -D CMAKE_PREFIX_PATH="$root/usr" -D MOBULA_COMPONENTS='threads;backends' -D MOBULA_TARGETS=mobula::threads
   works
+}
+
+# The command has a package of its own, which needs the C and the C++ library alone, and works wherever it is unpacked.
+is_a_debian_package_of_the_command() {
+  make_packages
+  local packages=("$work/packages"/mobula-tools_"$(version)"-1_*.deb) root=$work/root
+  ((${#packages[@]} == 1)) && [[ -e ${packages[0]} ]] || fail "there is none of this name, but: $(ls "$work/packages")"
+  # The versions are those of the libraries here, and a sanitizer's library may be among them.
+  diff -u "$here/mobula-tools.txt" <(package_facts "${packages[0]}" |
+    sed -E 's/^(Architecture): .*/\1: .../; s/^(Depends): libc6 \(.*, libstdc\+\+6 \(.*/\1: .../') || fail "it has become another package"
+  dpkg-deb --extract "${packages[0]}" "$root"
+  has_the_command "$root/usr"
+  if grep -rl -e "$SOURCE" -e "$BUILD" "$root/usr"; then
+    fail "these files name a directory of this machine"
+  fi
 }
 
 # port <feature>...: runs the portfile into $work/packages
