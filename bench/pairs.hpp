@@ -4,7 +4,7 @@
 /// round by round.
 
 #include <algorithm>
-#include <cmath>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -20,14 +20,9 @@
 #include <benchmark/benchmark.h>
 #include <time.h>
 
-namespace bench {
+#include "statistics.hpp"
 
-/// Ends the program: what computes something wrong has no time.
-inline void check(bool right, const char* what) {
-  if (right) return;
-  std::fprintf(stderr, "bench: wrong result: %s\n", what);
-  std::abort();
-}
+namespace bench {
 
 /// One of those who do the work of a row.
 struct contender {
@@ -132,29 +127,6 @@ class table {
       }
     }
     return all;
-  }
-
-  static double at(std::vector<double> values, double part) {
-    std::sort(values.begin(), values.end());
-    const double place = part * static_cast<double>(values.size() - 1);
-    const auto below = static_cast<std::size_t>(place);
-    const std::size_t above = std::min(below + 1, values.size() - 1);
-    return values[below] + (place - static_cast<double>(below)) * (values[above] - values[below]);
-  }
-  static std::string number(double value) {
-    char text[32];
-    std::snprintf(text, sizeof text,
-                  value >= 1000  ? "%.0f"
-                  : value >= 100 ? "%.0f"
-                  : value >= 10  ? "%.1f"
-                  : value >= 0.1 ? "%.2f"
-                                 : "%.4f",
-                  value);
-    return text;
-  }
-  static std::string with_spread(const std::vector<double>& values) {
-    return number(at(values, 0.5)) + " (" + number(at(values, 0.25)) + "–" +
-           number(at(values, 0.75)) + ")";
   }
 
   static void print(const row& of, const samples& all) {

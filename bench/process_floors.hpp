@@ -26,7 +26,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "pairs.hpp"
+#include "sockets.hpp"
+#include "statistics.hpp"
 
 namespace bench {
 
@@ -155,25 +156,6 @@ class ring_floor {
   floor_ring* rings_ = ::new (shared_memory(2 * sizeof(floor_ring))) floor_ring[2];
   forked child_{[this] { answer(); }};
 };
-
-inline void write_all(int to, const void* from, std::size_t bytes) {
-  const char* next = static_cast<const char*>(from);
-  while (bytes != 0) {
-    const ssize_t written = ::write(to, next, bytes);
-    check(written > 0, "a write");
-    next += written;
-    bytes -= static_cast<std::size_t>(written);
-  }
-}
-inline void read_all(int from, void* to, std::size_t bytes) {
-  char* next = static_cast<char*>(to);
-  while (bytes != 0) {
-    const ssize_t got = ::read(from, next, bytes);
-    check(got > 0, "a read");
-    next += got;
-    bytes -= static_cast<std::size_t>(got);
-  }
-}
 
 /// A pair of UNIX sockets, and a process that adds one to whatever comes.
 class socket_floor {

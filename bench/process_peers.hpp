@@ -4,20 +4,15 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <string>
 
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #ifdef MOBULA_BENCH_WITH_ZMQ
 #include <zmq.h>
 #endif
 
+#include "mpi_job.hpp"
 #include "process_floors.hpp"
 
 namespace bench {
@@ -87,57 +82,22 @@ class zmq_peer {
 #endif
 
 #ifdef MOBULA_BENCH_WITH_MPI
-/// `mpirun -np 2` of `bench_mpi`, which connects to this process and does what it is told.
+/// Two processes of `bench_mpi`.
 class mpi_peer {
  public:
-  mpi_peer() {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    const std::string name = "mobula-bench-mpi-" + std::to_string(::getpid());
-    std::memcpy(address.sun_path + 1, name.data(), name.size());
-    const auto length =
-        static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
-    const int listener = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    check(::bind(listener, reinterpret_cast<const sockaddr*>(&address), length) == 0 &&
-              ::listen(listener, 1) == 0,
-          "a socket for Open MPI");
-    mpirun_ = ::fork();
-    if (mpirun_ == 0) {
-      ::prctl(PR_SET_PDEATHSIG, SIGTERM);
-      ::execlp(MOBULA_BENCH_MPIRUN, MOBULA_BENCH_MPIRUN, "--allow-run-as-root", "--bind-to", "none",
-               "--mca", "mpi_yield_when_idle", "1", "--oversubscribe", "-np", "2",
-               MOBULA_BENCH_MPI_PROGRAM, name.c_str(),
-               static_cast<char*>(nullptr));
-      ::_exit(127);
-    }
-    pollfd one{listener, POLLIN, 0};
-    if (::poll(&one, 1, 30'000) == 1) socket_ = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
-    ::close(listener);
-    if (socket_ < 0) std::fputs("bench: without Open MPI, which does not start here\n", stderr);
-  }
-  ~mpi_peer() {
-    if (socket_ >= 0) ::close(socket_);
-    if (socket_ < 0) ::kill(mpirun_, SIGTERM);
-    ::waitpid(mpirun_, nullptr, 0);
-  }
-  mpi_peer(const mpi_peer&) = delete;
-  mpi_peer& operator=(const mpi_peer&) = delete;
-
-  [[nodiscard]] bool works() const noexcept { return socket_ >= 0; }
+  [[nodiscard]] bool works() const noexcept { return job_.works(); }
   void alone(std::size_t count) { ask(count, 1); }
   void windows(std::size_t count) { ask(count, 1000); }
 
  private:
   void ask(std::size_t count, std::size_t size) {
     const std::uint64_t wish[2] = {count, size};
-    write_all(socket_, wish, sizeof wish);
     std::uint64_t right = 0;
-    read_all(socket_, &right, sizeof right);
+    job_.ask(wish, right);
     check(right == count, "Open MPI's answers");
   }
 
-  pid_t mpirun_ = -1;
-  int socket_ = -1;
+  mpi_job job_{MOBULA_BENCH_MPIRUN, MOBULA_BENCH_MPI_PROGRAM, 2};
 };
 #endif
 

@@ -2,16 +2,12 @@
 // the abstract UNIX socket that it is given, reads (how many, in windows of how many), does them,
 // and answers how many came back right.
 
-#include <cstddef>
 #include <cstdint>
-#include <cstring>
-#include <string>
 
 #include <mpi.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "link.hpp"
 
 namespace {
 
@@ -20,15 +16,6 @@ struct line {
   std::uint64_t rest[7];
 };
 constexpr int other(int rank) { return 1 - rank; }
-
-int connect_to(const std::string& name) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::memcpy(address.sun_path + 1, name.data(), name.size());
-  const int made = ::socket(AF_UNIX, SOCK_STREAM, 0);
-  const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
-  return ::connect(made, reinterpret_cast<const sockaddr*>(&address), length) == 0 ? made : -1;
-}
 
 void send(line& one) { MPI_Send(&one, sizeof one, MPI_BYTE, other(0), 0, MPI_COMM_WORLD); }
 void receive(line& one, int from) {
@@ -58,15 +45,9 @@ void first(int socket) {
   MPI_Send(end, 2, MPI_UINT64_T, 1, 1, MPI_COMM_WORLD);
 }
 
-/// Sleeps while it is asked nothing: MPI itself would spin, and take a processor from the others.
 void second() {
   for (;;) {
-    int is_there = 0;
-    while (is_there == 0) {
-      MPI_Iprobe(0, 1, MPI_COMM_WORLD, &is_there, MPI_STATUS_IGNORE);
-      const timespec pause{0, 1'000'000};
-      if (is_there == 0) ::nanosleep(&pause, nullptr);
-    }
+    bench_mpi::wait_for_first(1);
     std::uint64_t wish[2];
     MPI_Recv(wish, 2, MPI_UINT64_T, 0, 1, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
     if (wish[0] == 0) return;
@@ -86,7 +67,7 @@ int main(int argc, char** argv) {
   int rank = 0;
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   if (rank == 0) {
-    const int socket = argc > 1 ? connect_to(argv[1]) : -1;
+    const int socket = argc > 1 ? bench_mpi::connect_to(argv[1]) : -1;
     first(socket);
   } else {
     second();
