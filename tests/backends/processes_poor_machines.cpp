@@ -280,23 +280,30 @@ TEST_CASE("without /proc a runtime is refused, and the error says what to mount"
 
 TEST_CASE("where /proc has processes alone, memory is not watched, which is said once",
           "[processes][clause-39]") {
-  const child_story story = in_child([] {
+  const auto hide_memory = [] {
     if (!own_file_systems() || ::mount("proc", "/proc", "proc", 0, "subset=pid") != 0 ||
         ::access("/proc/meminfo", R_OK) == 0) {
-      return impossible + "no /proc with processes alone can be mounted here";
+      return false;
     }
     ::mount("none", "/sys/fs/cgroup", "tmpfs", 0, nullptr);
-    const std::string text = work();
+    return true;
+  };
+  static const std::string no_proc = impossible + "no /proc with processes alone can be mounted";
+  const child_story worked = in_child([=] { return hide_memory() ? work() : no_proc; });
+  if (can_not(worked)) SKIP_CASE(worked.text.c_str());
+  CHECK(worked.text == work_done);
+  // Once for each runtime; that of `work` may be over before the first look.
+  const child_story story = in_child([=] {
+    if (!hide_memory()) return no_proc;
     mobula::runtime runtime{on_processes()};
     const future<int> slow = async([] {
       ::usleep(600'000);  // two looks and more
       return 1;
     });
-    return text + "; " + std::to_string(get(slow));
+    return std::to_string(get(slow));
   });
-  if (can_not(story)) SKIP_CASE(story.text.c_str());
   CAPTURE(story.errors);
-  CHECK(story.text == work_done + "; 1");
+  CHECK(story.text == "1");
   const std::string said = "nothing tells how much memory is in use";
   const std::size_t first = story.errors.find(said);
   CHECK(first != std::string::npos);

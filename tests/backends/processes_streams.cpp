@@ -355,7 +355,7 @@ TEST_CASE("output for which there are no descriptors is lost, which is said once
   rlimit before{};
   REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
   rlimit few = before;
-  few.rlim_cur = 48;  // 12 workers have pipes.
+  few.rlim_cur = 40;  // 10 workers have pipes, or 15 where one is started after the other.
   REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
   int sum = 0;
   std::string failed;
@@ -378,7 +378,7 @@ TEST_CASE("output for which there are no descriptors is lost, which is said once
   CHECK(count_of(error.text(), "writes to its standard streams is lost") == 1);
   const std::string text = out.text();
   CHECK(count_of(text, ") line of ") >= 1);
-  CHECK(count_of(text, ") line of ") <= 12);
+  CHECK(count_of(text, ") line of ") < count);
   CHECK(count_of(text, ") line of ") == count_of(text, ") second line of "));
 }
 

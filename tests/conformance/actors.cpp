@@ -146,6 +146,22 @@ TEST_CASE("a call that waits for its argument holds up its caller alone", "[acto
   CHECK(std::vector(seen.end() - 2, seen.end()) == std::vector{42, 1});
 }
 
+TEST_CASE("a caller hears an answer while the actor works on the calls behind it",
+          "[actors][clause-21]") {
+  test_runtime runtime;
+  const actor<recorder> one = spawn<recorder>();
+  for (int round = 0; round < scaled(100); ++round) {
+    const event go;
+    const future<int> first = one.call<&recorder::add>(1);
+    const future<int> second = one.call<&recorder::add_when>(2, go);
+    const future<int> third = one.call<&recorder::add>(3);
+    REQUIRE(get(first) == 1);  // nothing more comes from there until then
+    go.set();
+    REQUIRE(get(third) == 3);
+    REQUIRE(get(second) == 2);
+  }
+}
+
 TEST_CASE("threads, tasks and actors that call at once each keep their order",
           "[actors][clause-21]") {
   test_runtime runtime;

@@ -618,7 +618,8 @@ TEST_CASE("kill fails running and queued calls at once, and the destructor waits
     CHECK(book.ended.value() == 0);
   }
   kill(one);
-  end.set();
+  // Where its worker is ended, that ends the body; one that ends before would let the next begin.
+  if (!traits().workers_end) end.set();
   book.gone.wait_for(1);
   CHECK(book.begun.value() == 1);
   CHECK(book.ended.value() == 1);
@@ -1061,11 +1062,11 @@ class selfish {
   int number() { return 7; }
   static int ask(actor<selfish> whom) { return get(whom.call<&selfish::number>()); }
   int ask_itself() { return get(async<&selfish::ask>(mobula::this_actor::self<selfish>())); }
-  void let_go_later(event told, event done) {
-    std::thread([self = mobula::this_actor::self<selfish>(), told, done]() mutable {
+  /// With the handle its process may go, so the thread says nothing afterwards.
+  void let_go_later(event told) {
+    std::thread([self = mobula::this_actor::self<selfish>(), told]() mutable {
       told.wait();
       self = {};
-      done.set();
     }).detach();
   }
 
@@ -1136,15 +1137,13 @@ TEST_CASE("an actor's handles to itself keep it as long as it has them",
   SECTION("let go of by a thread, long after the call") {
     if (!traits().foreign_threads) SKIP_CASE("a simulation has no threads");
     const event told;
-    const event done;
     {
       const actor<selfish> one = spawn_named("one");
-      get(one.call<&selfish::let_go_later>(told, done));
+      get(one.call<&selfish::let_go_later>(told));
     }
     let_arrive();
     CHECK(lives_as("one"));
     told.set();
-    done.wait();
   }
   book.gone.wait_for(1);
   CHECK(book.made.value() == 1);

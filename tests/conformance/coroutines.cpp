@@ -9,6 +9,7 @@
 #include <fstream>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -16,6 +17,8 @@
 #include <type_traits>
 #include <utility>
 #include <vector>
+
+#include <unistd.h>
 
 #include "conformance/support.hpp"
 
@@ -446,6 +449,56 @@ TEST_CASE("a hundred thousand that wait need no threads", "[coroutine][clause-11
   std::int64_t sum = 0;
   for (const int one : get(all)) sum += one;
   CHECK(sum == static_cast<std::int64_t>(count) * (count + 1) / 2);
+}
+
+TEST_CASE("a thousand that wait share a handful of processes", "[coroutine][clause-9]") {
+  test_runtime runtime{{.cpus = 2}};
+  const int count = traits().real_time ? 1000 : 300;
+  const promise<int> go;
+  const auto until = unresolved(go);
+  const tally waiting;
+  std::vector<future<std::int64_t>> all;
+  for (int i = 0; i < count; ++i) {
+    all.push_back(async(
+        [](std::vector<future<int>> what, tally here) -> task<std::int64_t> {
+          here.add();
+          co_await what.front();
+          co_return static_cast<std::int64_t>(::getpid());
+        },
+        until, waiting));
+  }
+  waiting.wait_for(count);
+  CHECK(get(async<plain>(1)) == 1);  // beside them
+  go.set_value(1);
+  std::set<std::int64_t> processes;
+  for (const future<std::int64_t>& one : all) processes.insert(get(one));
+  // Where a process runs dry before its caller is heard, its CPU may go to another one meanwhile.
+  CHECK(processes.size() <= static_cast<std::size_t>(count / 4));
+}
+
+TEST_CASE("a coroutine goes on beside another of its function that never waits",
+          "[coroutine][clause-9][clause-20]") {
+  test_runtime runtime{{.cpus = 2}};
+  const promise<int> go;
+  const tally waiting, over;
+  const auto body = [](std::vector<future<int>> what, tally here, tally ended,
+                       bool computes) -> task<int> {
+    here.add();
+    if (computes) {
+      ended.wait_for(1);
+      co_return 2;
+    }
+    const int value = co_await what.front();
+    ended.add();
+    co_return value;
+  };
+  const auto first = async(body, unresolved(go), waiting, over, false);
+  waiting.wait_for(1);
+  const auto second = async(body, unresolved(go), waiting, over, true);
+  waiting.wait_for(2);
+  go.set_value(1);
+  CHECK(get(first) == 1);
+  CHECK(get(second) == 2);
 }
 
 TEST_CASE("a cancelled coroutine throws where it waits", "[coroutine][clause-15][clause-56]") {

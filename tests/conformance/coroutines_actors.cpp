@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <fstream>
 #include <memory>
 #include <numeric>
 #include <optional>
@@ -87,6 +88,14 @@ class desk {
     co_return same;
   }
   bool restarted() const { return mobula::this_actor::restarted(); }
+  /// Of the process that it is in.
+  std::int64_t threads() const {
+    std::ifstream file("/proc/self/status");
+    for (std::string line; std::getline(file, line);) {
+      if (line.rfind("Threads:", 0) == 0) return std::stoll(line.substr(8));
+    }
+    return -1;
+  }
 
  private:
   /// Of a call, while it lasts: its variables go when it ends, however it does.
@@ -245,6 +254,21 @@ TEST_CASE("as many have begun as max_concurrency says", "[coroutine][actor][clau
     key.set_value(3);
     CHECK(get(all) == std::vector(1010, 3));
   }
+}
+
+TEST_CASE("calls that wait have no threads", "[coroutine][actor][clause-22]") {
+  test_runtime runtime;
+  const counts seen;
+  const promise<int> key;
+  const actor<desk> one = spawn<desk>(seen);
+  std::vector<future<int>> all;
+  for (int i = 0; i < 500; ++i) all.push_back(one.call<&desk::wait>(unresolved(key)));
+  seen.begun.wait_for(500);
+  const std::int64_t threads = get(one.call<&desk::threads>());
+  CHECK(threads > 0);
+  CHECK(threads < 64);
+  key.set_value(3);
+  CHECK(get(all) == std::vector(500, 3));
 }
 
 TEST_CASE("concurrency groups keep their own count, and don't wait for each other",

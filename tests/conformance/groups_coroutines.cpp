@@ -145,8 +145,7 @@ TEST_CASE("many coroutines in a bundle share its CPU, and none is lost",
   for (const future<places>& one : in) CHECK(get(one) == places(size_of_family(1, 0), group));
   for (const future<places>& one : out) CHECK(get(one) == places(size_of_family(1, 0)));
   CHECK(inside.most() <= 2);
-  // Between processes one that comes back outside does not wait where groups or actors keep CPUs.
-  if (!traits().workers_end) CHECK(outside.most() == 1);
+  CHECK(outside.most() == 1);
   group.remove();
   check_all_given_back();
 }

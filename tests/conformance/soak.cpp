@@ -55,12 +55,10 @@ counted alone(int depth, const counted& a) {
 }
 
 struct teller {
-  counted sum;
-  explicit teller(const counted& start) : sum(start) {}
-  counted tell(const counted& by) {
-    sum.number += by.number;
-    return sum;
-  }
+  counted start;
+  std::atomic<int> sum;  // two calls may run at once
+  explicit teller(const counted& from) : start(from), sum(from.number) {}
+  counted tell(const counted& by) { return counted{sum += by.number}; }
   counted ask(const counted& of) { return mobula::get(mobula::async<alone>(2, of)); }
   counted nap(const counted& of) {
     mobula::this_task::sleep_for(300us);

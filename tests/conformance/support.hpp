@@ -76,6 +76,9 @@ struct lack {
   const char* reason;
 };
 inline constexpr lack lacks[] = {
+    {"threads", "nodes", "there is one node, the process"},
+    {"loopback", "nodes", "there is one node, the process"},
+    {"processes", "nodes", "there is one node, the machine"},
     {"threads", "environments", "there is no process to give an environment to"},
     {"loopback", "environments", "there is no process to give an environment to"},
     {"simulation", "environments", "simulated processes share what there is of a process's"},
@@ -146,6 +149,56 @@ class test_runtime {
   }
   mobula::runtime runtime_;
 };
+
+/// What is done to nodes, by their names. Set by what brings a backend with several into the suite.
+struct node_deeds {
+  /// At once, with all that runs on it.
+  void (*kill)(const std::string& which) = nullptr;
+  /// Returns when it is known.
+  void (*join)(const mobula::node_options& what) = nullptr;
+  /// From all others, for so long.
+  void (*cut)(const std::string& which, mobula::duration lasts) = nullptr;
+  /// It is asked to leave; what runs there may go on for so long.
+  void (*drain)(const std::string& which, mobula::duration lasts) = nullptr;
+  /// From each of the first to each of the second, in this direction, for so long.
+  void (*cut_between)(const std::vector<std::string>& from, const std::vector<std::string>& to,
+                      mobula::duration lasts) = nullptr;
+  /// All that runs on it, for so long.
+  void (*pause)(const std::string& which, mobula::duration lasts) = nullptr;
+};
+inline node_deeds deeds;
+
+/// A runtime of nodes with so many CPUs each, called `node0` and so on. The driver is on the first.
+///
+///   test_nodes runtime({2, 2, 4});
+class test_nodes {
+ public:
+  explicit test_nodes(const std::vector<double>& cpus, mobula::runtime_options options = {})
+      : test_nodes(of_sizes(cpus), std::move(options)) {}
+  explicit test_nodes(std::vector<mobula::node_options> nodes, mobula::runtime_options options = {})
+      : runtime_(prepared(std::move(nodes), std::move(options))) {}
+
+ private:
+  static std::vector<mobula::node_options> of_sizes(const std::vector<double>& cpus) {
+    std::vector<mobula::node_options> out;
+    for (const double one : cpus) out.push_back({.cpus = one});
+    return out;
+  }
+  static mobula::runtime_options prepared(std::vector<mobula::node_options> nodes,
+                                          mobula::runtime_options options) {
+    options.backend = backend_under_test();
+    options.simulation.nodes = std::move(nodes);
+    return options;
+  }
+  mobula::runtime runtime_;
+};
+inline mobula::node_info node_of_name(const std::string& name) {
+  std::vector<mobula::node_info> all = mobula::nodes();
+  for (auto at = all.rbegin(); at != all.rend(); ++at) {
+    if (at->name == name) return *at;
+  }
+  throw std::logic_error("there never was a node " + name);
+}
 
 // --- Sizes ---------------------------------------------------------------------------------------
 

@@ -448,6 +448,17 @@ TEST_CASE("a chain of after keeps order without values", "[tasks][clause-56]") {
   for (const bool in_order : get(all)) CHECK(in_order);
 }
 
+TEST_CASE("arguments may fail while the task that takes them is made", "[tasks][clause-10]") {
+  test_runtime runtime;
+  const auto fail = [](int number) -> int { throw std::runtime_error(std::to_string(number)); };
+  const auto sum = [](int a, int b, int c) { return a + b + c; };
+  for (int i = 0; i < sized(10'000); ++i) {
+    // The task has the only handles to its arguments.
+    const future<int> made = async(sum, async(fail, i), async(fail, i), async(fail, i));
+    CHECK_THROWS_AS(get(made), mobula::task_error);
+  }
+}
+
 TEST_CASE("a timeout ends a queued, a blocked, a sleeping and a running task with timeout_error",
           "[tasks][clause-56]") {
   test_runtime runtime;
@@ -484,14 +495,16 @@ TEST_CASE("a timeout counts retries too", "[tasks][clause-56]") {
   test_runtime runtime;
   const tally tries;
   const future<int> one = async(
-      {.max_retries = -1, .retry_on = mobula::any_exception, .timeout = 20ms},
+      {.max_retries = -1, .retry_on = mobula::any_exception, .timeout = 500ms},
       [](tally count) -> int {
         count.add();
-        throw own_error("again");
+        if (mobula::this_task::attempt() < 3) throw own_error("again");
+        mobula::this_task::sleep_for(1h);
+        return 0;
       },
       tries);
   CHECK_THROWS_AS(get(one), mobula::timeout_error);
-  CHECK(tries.value() > 1);
+  CHECK(tries.value() == 3);
 }
 
 TEST_CASE("sleeping in the driver, a task and a foreign thread takes its time",

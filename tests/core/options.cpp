@@ -291,6 +291,8 @@ TEST_CASE("a plan's bad fields are refused", "[options][clause-16][clause-52]") 
   refuse(fault_plan{.disk_full = 7}, "fault_plan.disk_full = 7");
   refuse(fault_plan{.disk_errors = 7}, "fault_plan.disk_errors = 7");
   refuse(fault_plan{.store_full = 7}, "fault_plan.store_full = 7");
+  refuse(fault_plan{.head_deaths = -1}, "fault_plan.head_deaths = -1");
+  refuse(fault_plan{.head_death = 0s}, "fault_plan.head_death = 0s");
   refuse(fault_plan{.until = -1s}, "fault_plan.until = -1s");
   CHECK_NOTHROW(validate(fault_plan{.message_loss = 1, .until = 0s}));
 }

@@ -136,6 +136,24 @@ TEST_CASE("what is taken and given back in any order leaves the node as it was",
   CHECK(free == total);
 }
 
+TEST_CASE("two amounts have a smaller and a larger one, resource by resource", "[resources]") {
+  const auto a = of({.cpus = 1, .gpus = 2, .memory = 5, .custom = {{"a", 1}, {"b", 3}, {"c", 2}}});
+  const auto b = of({.cpus = 3, .gpus = 1, .memory = 7, .custom = {{"b", 1}, {"c", 4}, {"d", 1}}});
+  auto lower = a;
+  CHECK(lower.lower_to(b) ==
+        of({.cpus = 1, .gpus = 1, .memory = 5, .custom = {{"b", 1}, {"c", 2}}}));
+  CHECK(lower.fits_in(a));
+  CHECK(lower.fits_in(b));
+  auto higher = a;
+  CHECK(
+      higher.raise_to(b) ==
+      of({.cpus = 3, .gpus = 2, .memory = 7, .custom = {{"a", 1}, {"b", 3}, {"c", 4}, {"d", 1}}}));
+  CHECK(a.fits_in(higher));
+  CHECK(b.fits_in(higher));
+  CHECK(lower.lower_to({}).is_zero());
+  CHECK(resource_vector::exactly(a.cpus(), a.gpus(), a.memory(), a.custom()) == a);
+}
+
 TEST_CASE("taking more than there is ends the program, in every build", "[resources][clause-18]") {
   const pid_t child = fork();
   if (child == 0) {

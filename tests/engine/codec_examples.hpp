@@ -49,6 +49,7 @@ inline outcome inline_value(const std::string& text, key_list refs = {}) {
 inline outcome stored_value(std::uint64_t size, key_list refs = {}) {
   outcome made;
   made.kind = outcome_kind::stored;
+  made.node = party(34);
   made.size = size;
   made.refs = std::move(refs);
   return made;
@@ -92,7 +93,9 @@ inline std::vector<message> typical() {
                   .what = "task \"add\"",
                   .fail_if_infeasible = true,
                   .environment = bytes_of("env"),
-                  .where = {31, 1}});
+                  .where = {31, 1},
+                  .rule = {place_kind::on_node, true, party(34), {{"disk", "ssd"}, {"zone", "a"}}},
+                  .placed = true});
   all.push_back(lease_granted{7, lease, party(9)});
   all.push_back(lease_refused{7, {.code = error_code::infeasible, .what = "too much"}});
   all.push_back(return_lease{lease});
@@ -149,12 +152,14 @@ inline std::vector<message> typical() {
                                .fail_if_infeasible = true,
                                .about = bytes_of("about"),
                                .environment = bytes_of("env"),
-                               .where = {31, group_place::any}});
+                               .where = {31, group_place::any},
+                               .rule = {place_kind::spread, false, {}, {{"zone", "a"}}}});
   all.push_back(actor_registered{20, registration::taken, key(18, 19), 21, "counter", bytes_of("about")});
   all.push_back(actor_arguments{key(18, 19), call("counter"), why(threw())});
   all.push_back(find_actor{20, "tally", "ns", 21});
   all.push_back(watch_actor{key(18, 19)});
-  all.push_back(actor_changed{key(18, 19), actor_state::restarting, 24, party(9), why(crashed())});
+  all.push_back(actor_changed{key(18, 19), actor_state::restarting, 24, party(9), why(crashed()),
+                              party(34)});
   all.push_back(kill_actor{key(18, 19), true, "its owner"});
   all.push_back(make_actor{.actor = key(18, 19),
                            .life = 24,
@@ -173,7 +178,7 @@ inline std::vector<message> typical() {
                                {.code = error_code::out_of_disk, .what = "full"},
                                {27, 28, 29}});
   all.push_back(publish_object{object, {party{3}, draft_bit | 4}});
-  all.push_back(pin_object{object});
+  all.push_back(pin_object{object, party(34), 25});
   all.push_back(object_pinned{object, store_status::unknown, crashed(), {27, 28, 29}});
   all.push_back(unpin_object{object});
   all.push_back(free_object{object});
@@ -184,13 +189,52 @@ inline std::vector<message> typical() {
   all.push_back(stream_item{key(1, 30), key(1, 33), stored_value(35, {key(2, 36)})});
   const std::vector<group_bundle> bundles{{some_resources(2), {{"disk", "ssd"}, {"zone", "a"}}},
                                           {some_resources(1), {}}};
-  all.push_back(reserve_group{32, "trainers", "ns", group_strategy::spread, bundles, true});
+  all.push_back(reserve_group{32, "trainers", "ns", group_strategy::spread, bundles, true, 40,
+                              true});
   all.push_back(find_group{32, "trainers", "ns"});
   all.push_back(group_registered{32, group_answer_kind::found, 31, bundles, why(crashed())});
   all.push_back(ask_group{33, 31, true});
   all.push_back(group_told{33, group_phase::created, {party(1), party(34)}});
   all.push_back(remove_group{31});
   all.push_back(group_removed{31, "gone"});
+  const place_rule rule{place_kind::on_node, true, party(34), {{"zone", "a"}}};
+  all.push_back(join_cluster{"left", some_resources(4), {{"disk", "ssd"}, {"zone", "a"}}});
+  all.push_back(node_report{some_resources(3), some_resources(1)});
+  all.push_back(place_leases{party(9), 7, 8, some_resources(2), some_resources(3), rule, {31, 1}});
+  all.push_back(leases_placed{party(9), 7, party(34), 5});
+  all.push_back(leases_unplaceable{party(9), 7, crashed(), true});
+  all.push_back(lease_elsewhere{7, party(34), 5});
+  all.push_back(watch_node{party(34)});
+  all.push_back(ask_death{party(9)});
+  all.push_back(fetch_object{object, 37, 25, 36, party(35)});
+  all.push_back(fetch_answer{object, 37, store_status::full, party(34), 36, crashed()});
+  all.push_back(fetch_part{object, 37, 38, 39});
+  all.push_back(object_part{object, 37, 38, bytes_of("part")});
+  all.push_back(end_fetch{object, 37});
+  all.push_back(object_kept{object, true});
+  all.push_back(object_dropped{object});
+  all.push_back(keep_object{object});
+  all.push_back(prepare_bundles{
+      31, 4, "trainers", true, {{0, some_resources(2)}, {2, some_resources(1)}}});
+  all.push_back(bundles_prepared{31, 4});
+  all.push_back(bundles_refused{31, 4});
+  all.push_back(commit_bundles{31});
+  all.push_back(release_bundles{31, 4, "gone"});
+  all.push_back(begin_job{"ns", party(34)});
+  all.push_back(job_begun{40, "ns"});
+  all.push_back(end_job{});
+  all.push_back(job_ended{40});
+  all.push_back(resume_words{41});
+  all.push_back(words_kept{42});
+  all.push_back(drain_node{43, party(34), 44});
+  all.push_back(drain_answer{43, why(crashed())});
+  all.push_back(leave_cluster{44, {party(1), party(35)}});
+  all.push_back(other_nodes{{party(1), party(35)}});
+  all.push_back(node_drained{});
+  all.push_back(may_leave{});
+  all.push_back(take_object{object, 25});
+  all.push_back(object_taken{object, true});
+  all.push_back(object_moved{object, party(35)});
   return all;
 }
 

@@ -84,6 +84,10 @@ class generator {
     list.resize(up_to(4));
     for (group_bundle& one : list) fill(one);
   }
+  void fill(std::vector<numbered_bundle>& list) {
+    list.resize(up_to(4));
+    for (numbered_bundle& one : list) fill(one);
+  }
   void fill(std::vector<party>& list) {
     list.resize(length());
     for (party& one : list) fill(one);
@@ -109,7 +113,10 @@ class generator {
     value = outcome{};
     fill(value.kind);
     if (value.kind == outcome_kind::value) fill(value.value);
-    if (value.kind == outcome_kind::stored) fill(value.size);
+    if (value.kind == outcome_kind::stored) {
+      fill(value.size);
+      fill(value.node);
+    }
     if (value.kind == outcome_kind::value || value.kind == outcome_kind::stored) fill(value.refs);
     if (value.kind == outcome_kind::failed) {
       error_fields made;
@@ -216,12 +223,12 @@ TEST_CASE("a refusal names the message, the field and why", "[codec]") {
   REQUIRE(refusal_of(bytes) == "accepted");
 
   SECTION("version") {
-    bytes[0] = std::byte{9};
-    CHECK(refusal_of(bytes) == "message: is of protocol version 9, this is version 5");
+    bytes[0] = std::byte{8};
+    CHECK(refusal_of(bytes) == "message: is of protocol version 8, this is version 9");
   }
   SECTION("type") {
     bytes[2] = std::byte{200};
-    CHECK(refusal_of(bytes) == "message: is of type 200, the last is 55");
+    CHECK(refusal_of(bytes) == "message: is of type 200, the last is 91");
   }
   SECTION("bool") {
     bytes[bytes.size() - 1 - 4] = std::byte{2};  // Before the retries.

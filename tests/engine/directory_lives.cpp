@@ -27,8 +27,12 @@ death died(party who, death_kind kind, int number = 0, const std::string& text =
 }
 
 struct stage final : directory_host {
-  explicit stage(std::size_t actor_processes_max = 64)
-      : all({.self = self, .node = self, .actor_processes_max = actor_processes_max}, *this) {}
+  explicit stage(std::size_t actor_processes_max = 64, bool in_head = false)
+      : all({.self = self,
+             .node = self,
+             .in_head = in_head,
+             .actor_processes_max = actor_processes_max},
+            *this) {}
 
   void send(party to, push_task&& one) override { send(to, message{std::move(one)}); }
   void send(party to, task_done&& one) override { send(to, message{std::move(one)}); }
@@ -669,6 +673,72 @@ TEST_CASE("actors that hold each other in their arguments go one after another",
   }
   CHECK(s.all.count() == 0);
   CHECK(s.all.held().held_count() == 0);
+}
+
+TEST_CASE("an actor in a group asks the head for its node, in each life",
+          "[engine][directory][head][groups][clause-33]") {
+  stage s(64, true);
+  constexpr party left{30}, right{31};
+  register_actor made = s.registration_of(5);
+  made.where = {3, 1};
+  made.max_restarts = 1;
+  s.say(driver, made);
+  s.say(driver, actor_arguments{s.key(5), {}, nullptr});
+  const auto asked = s.next<place_leases>(self);
+  CHECK(asked.where == group_place{3, 1});
+  CHECK(asked.requester == self);
+  SECTION("it lives there, and after its node's death where its bundle is then") {
+    s.say(self, leases_placed{self, 5, left, 1});
+    const auto wish = s.next<want_leases>(left);
+    CHECK(wish.placed);
+    CHECK(wish.where == group_place{3, 1});
+    s.say(left, lease_granted{5, lease_id{1}, worker});
+    s.next<make_actor>(worker);
+    s.say(worker, actor_made{s.key(5), 1, nullptr});
+    s.say(self, party_died{died(left, death_kind::lost)});
+    CHECK(s.next<place_leases>(self).where == group_place{3, 1});
+    s.say(self, leases_placed{self, 5, right, 1});
+    CHECK(s.next<want_leases>(right).wanted == 1);
+  }
+  SECTION("its group is over") {
+    s.say(driver, watch_actor{s.key(5)});
+    s.next<actor_changed>(driver);
+    SECTION("as it was asked for") {
+      s.say(self, leases_unplaceable{self,
+                                     5,
+                                     {.code = error_code::placement_group_removed,
+                                      .what = "placement group was removed"},
+                                     true});
+      CHECK(s.next<place_leases>(self).wanted == 0);
+      CHECK(s.next<actor_changed>(driver).why->what ==
+            "actor \"tally\" died: it could not be placed: placement group was removed");
+    }
+    SECTION("since") {
+      s.say(self, group_removed{3, "placement group was removed"});
+      CHECK(s.next<place_leases>(self).wanted == 0);
+      CHECK(s.next<actor_changed>(driver).why->what ==
+            "actor \"tally\" died: placement group was removed");
+    }
+  }
+  CHECK(s.quiet());
+  CHECK(s.all.stray_count() == 0);
+}
+
+// What is counted is how many actors are looked at, never time.
+TEST_CASE("the end of a group costs as much with a hundred actors elsewhere as with ten",
+          "[engine][directory][scale]") {
+  for (const std::uint64_t others : {10u, 100u}) {
+    INFO(others);
+    stage s;
+    for (std::uint64_t i = 1; i <= others; ++i) s.alive(shared(s.registration_of(i)));
+    register_actor inside = s.registration_of(1'000);
+    inside.where.group = 3;
+    s.alive(std::move(inside));
+    const std::uint64_t before = s.all.visited();
+    s.say(self, group_removed{3, "placement group was removed"});
+    CHECK(s.all.find_record(s.key(1'000))->phase == actor_phase::closing);
+    CHECK(s.all.visited() - before == 1);
+  }
 }
 
 TEST_CASE("what makes no sense to a directory is dropped and counted", "[engine][directory]") {

@@ -224,7 +224,7 @@ class world final : public executor_host {
     require(bodies_.count(&one) == 1, "only what runs holds references");
     return {};
   }
-  void pin(object_key object) override {
+  void pin(object_key object, const outcome&) override {
     require(pinned_.count(object) == 0 && asked_.insert(object).second, "one question an object");
   }
   void unpin(object_key object) override {

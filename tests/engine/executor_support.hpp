@@ -109,7 +109,7 @@ class written_host final : public executor_host {
     say("uncovered " + name_of(one));
     return one.push.what.refs;
   }
-  void pin(object_key object) override { say("pin " + name_of(object)); }
+  void pin(object_key object, const outcome&) override { say("pin " + name_of(object)); }
   void unpin(object_key object) override { say("unpin " + name_of(object)); }
   void discard(actor_life& one) override {
     say("discard " + name_of(one.made.actor, one.made.life) + (one.begun ? "" : " unmade"));
@@ -119,6 +119,9 @@ class written_host final : public executor_host {
   }
   bool is_coroutine(const mobula::detail::function_id& of) const override {
     return of.index == coroutine;
+  }
+  bool shares_worker(const body& one) const override {
+    return one.what().function.index == coroutine;
   }
   static constexpr std::uint32_t coroutine = 77;
 
@@ -214,6 +217,12 @@ inline push_task push_of(party owner, std::uint64_t number, std::uint64_t lease,
   one.lease = lease_id{lease};
   one.index = index;
   one.what.name = "add";
+  return one;
+}
+inline push_task coroutine_push(party owner, std::uint64_t number, std::uint64_t lease,
+                                std::uint64_t index) {
+  push_task one = push_of(owner, number, lease, index);
+  one.what.function.index = written_host::coroutine;
   return one;
 }
 inline push_task call(party owner, std::uint64_t number, std::string group = {},

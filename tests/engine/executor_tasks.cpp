@@ -173,6 +173,124 @@ TEST_CASE("a dead caller's body that waits goes on without asking for CPUs", "[e
   }
 }
 
+namespace {
+
+/// So many coroutines of one lease, of which the first runs.
+void push_coroutines(bench& at, std::uint64_t count) {
+  for (std::uint64_t i = 1; i <= count; ++i) at.tell(a, coroutine_push(a, i, 7, i));
+}
+const body_resumed resumed{lease_id{7}};
+
+}  // namespace
+
+TEST_CASE("a task that waits in a coroutine lets the next begin, and comes back beside it",
+          "[executor][clause-9]") {
+  bench at;
+  push_coroutines(at, 3);
+  CHECK(at.give_way("A1") == words{"A <- begun A1", "run A2"});  // on the CPUs of the lease
+  CHECK(at.work.begun() == 2);
+  CHECK(at.unblock("A1") == words{"N <- unblocked L7"});  // on more of them
+  CHECK(at.tell(node, resumed) == words{"resume A1"});
+  CHECK(at.end("A1") == words{"A <- done A1 = 1", "N <- blocked L7"});
+  CHECK(at.give_way("A2") == words{"A <- begun A2", "run A3"});
+  CHECK(at.give_way("A3") == words{"A <- begun A3", "N <- blocked L7"});
+  // All wait: what comes needs CPUs too.
+  CHECK(at.tell(a, push_of(a, 4, 7, 4)) == words{"N <- unblocked L7"});
+  CHECK(at.work.begun() == 3);
+  CHECK(at.tell(node, resumed) == words{"run A4"});
+  CHECK(at.work.begun() == 4);
+  CHECK(at.end("A4") == words{"A <- done A4 = 1", "N <- blocked L7"});
+  CHECK(at.work.bodies() == 2);
+  at.unblock("A3");
+  at.unblock("A2");
+  CHECK(at.tell(node, resumed) == words{"resume A3"});
+  CHECK(at.give_way("A3") == words{"resume A2"});  // its caller knows that it waits
+  CHECK(at.tell(node, resumed) == words{"N <- blocked L7"});  // nobody needs it any more
+  at.unblock("A3");
+  CHECK(at.end("A2") == words{"A <- done A2 = 1", "resume A3"});
+  CHECK(at.end("A3") == words{"A <- done A3 = 1"});
+  CHECK(at.work.idle());
+}
+
+TEST_CASE("CPUs for which nobody is left go back to the node", "[executor]") {
+  bench at;
+  push_coroutines(at, 1);
+  CHECK(at.give_way("A1") == words{"A <- begun A1", "N <- blocked L7"});
+  CHECK(at.tell(a, push_of(a, 2, 7, 2)) == words{"N <- unblocked L7"});
+  SECTION("it was cancelled") { at.tell(a, cancel_task{{a, 2}, 1, true}); }
+  SECTION("it was given back") { at.tell(a, steal_tasks{lease_id{7}, 1}); }
+  CHECK(at.tell(node, resumed) == words{"N <- blocked L7"});
+  CHECK(at.work.begun() == 1);
+  CHECK(at.is_stray(node, resumed));
+}
+
+TEST_CASE("an answer of the node's to a lease that is over is no senseless one", "[executor]") {
+  bench at;
+  push_coroutines(at, 2);
+  at.give_way("A1");
+  at.unblock("A1");
+  CHECK(at.end("A2") == words{"A <- done A2 = 1", "resume A1"});
+  at.end("A1");
+  SECTION("the next has begun") {
+    CHECK(at.tell(b, push_of(b, 1, 8, 1)) == words{"run B1"});
+    CHECK(at.tell(node, resumed).empty());
+  }
+  SECTION("it has not") { CHECK(at.tell(node, resumed) == words{"N <- blocked L7"}); }
+  CHECK(at.work.stray() == 0);
+  CHECK(at.is_stray(node, resumed));
+}
+
+TEST_CASE("a coroutine goes on while another body of its lease waits and gives no way",
+          "[executor][clause-9]") {
+  bench at;
+  push_coroutines(at, 1);
+  at.tell(a, push_of(a, 2, 7, 2));
+  at.tell(a, push_of(a, 3, 7, 3));
+  CHECK(at.give_way("A1") == words{"A <- begun A1", "run A2"});
+  CHECK(at.block("A2") == words{"N <- blocked L7", "A <- returned L7 [A3] blocked"});
+  CHECK(at.unblock("A1") == words{"N <- unblocked L7"});
+  CHECK(at.tell(node, resumed) == words{"resume A1"});
+  CHECK(at.tell(a, push_of(a, 3, 7, 4)) == words{"A <- returned L7 [A3] blocked"});
+  CHECK(at.block("A1") == words{"N <- blocked L7"});  // now it gives no way either
+  at.unblock("A2");
+  at.tell(node, resumed);
+  CHECK(at.end("A2") == words{"A <- done A2 = 1", "N <- blocked L7"});
+  CHECK(at.tell(a, push_of(a, 3, 7, 5)) == words{"A <- returned L7 [A3] blocked"});
+  at.unblock("A1");
+  at.tell(node, resumed);
+  at.end("A1");
+  CHECK(at.tell(a, push_of(a, 3, 7, 6)) == words{"run A3"});
+}
+
+TEST_CASE("a coroutine that holds more than CPUs keeps its worker", "[executor][clause-9]") {
+  bench at;
+  push_tasks(at, 2);  // of which the host says so
+  CHECK(at.give_way("A1") == words{"N <- blocked L7", "A <- returned L7 [A2] blocked"});
+  CHECK(at.tell(a, push_of(a, 3, 7, 3)) == words{"A <- returned L7 [A3] blocked"});
+}
+
+TEST_CASE("of a lease every coroutine that waits is cancelled alone, and with its holder",
+          "[executor][clause-15][clause-46]") {
+  bench at;
+  push_coroutines(at, 4);
+  for (const char* one : {"A1", "A2", "A3", "A4"}) at.give_way(one);
+  CHECK(at.tell(a, cancel_task{{a, 2}, 1, false}) == words{"stop A2"});
+  CHECK(at.unblock("A2") == words{"N <- unblocked L7"});
+  CHECK(at.gone(a) == words{"uncovered A1", "stop A1 and children", "uncovered A2",
+                            "stop A2 and children", "uncovered A3", "stop A3 and children",
+                            "uncovered A4", "stop A4 and children", "resume A2"});
+  CHECK(at.unblock("A4") == words{"resume A4"});
+  CHECK(at.tell(b, push_of(b, 1, 8, 1)) == words{"run B1"});
+  CHECK(at.end("A4").empty());
+  CHECK(at.end("A2").empty());
+  for (const char* one : {"A1", "A3"}) {
+    at.unblock(one);
+    at.end(one);
+  }
+  at.end("B1");
+  CHECK(at.work.idle());
+}
+
 TEST_CASE("senseless messages to a worker are dropped and counted", "[executor]") {
   bench at;
   push_tasks(at, 2);

@@ -68,6 +68,17 @@ class recorder : public node_host {
     lines.push_back("restore " + to_string(object));
   }
   void erase_spilled(object_key object) override { lines.push_back("erase " + to_string(object)); }
+  void take_memory(object_key object, std::uint64_t) override {
+    lines.push_back("memory " + to_string(object));
+  }
+  void write_part(const object_part& what) override {
+    lines.push_back("write " + to_string(what.object) + " " + std::to_string(what.offset) + "+" +
+                    std::to_string(what.bytes.size()));
+  }
+  void send_part(party to, const fetch_part& what) override {
+    lines.push_back(text(to) + ": part " + to_string(what.object) + " " +
+                    std::to_string(what.offset) + "+" + std::to_string(what.size));
+  }
   void warn(const std::string& text) override { lines.push_back("warn: " + text); }
 
   std::vector<death_kind> kinds;
@@ -103,6 +114,22 @@ class recorder : public node_host {
       line += "created " + to_string(created->object) + " " + status(created->status);
     } else if (const auto* pinned = std::get_if<object_pinned>(&one)) {
       line += "pinned " + to_string(pinned->object) + " " + status(pinned->status);
+    } else if (const auto* fetch = std::get_if<fetch_object>(&one)) {
+      line += "fetch " + to_string(fetch->object);
+      if (fetch->not_at.empty() && fetch->from_transfer != 0) line += " of " + std::to_string(fetch->from_transfer);
+      if (!fetch->not_at.empty()) line += " not at " + text(fetch->not_at);
+    } else if (const auto* fetched = std::get_if<fetch_answer>(&one)) {
+      line += "fetch " + to_string(fetched->object) + " " + status(fetched->status);
+      if (!fetched->at.empty()) line += " at " + text(fetched->at);
+    } else if (const auto* part = std::get_if<fetch_part>(&one)) {
+      line += "part? " + to_string(part->object) + " " + std::to_string(part->offset) + "+" +
+              std::to_string(part->size);
+    } else if (const auto* end = std::get_if<end_fetch>(&one)) {
+      line += "end " + to_string(end->object);
+    } else if (const auto* kept = std::get_if<object_kept>(&one)) {
+      line += (kept->is_copy ? "kept " : "stored ") + to_string(kept->object);
+    } else if (const auto* dropped = std::get_if<object_dropped>(&one)) {
+      line += "dropped " + to_string(dropped->object);
     } else if (const auto* lost = std::get_if<object_lost>(&one)) {
       line += "lost " + to_string(lost->object);
     } else if (const auto* asked = std::get_if<ask_to_leave>(&one)) {
@@ -117,6 +144,29 @@ class recorder : public node_host {
       if (!is->nodes.empty()) line += " on " + std::to_string(is->nodes.size());
     } else if (const auto* over = std::get_if<group_removed>(&one)) {
       line += "group " + std::to_string(over->group) + " over: " + over->why;
+    } else if (const auto* place = std::get_if<place_leases>(&one)) {
+      line += "place " + text(place->requester) + ":" + std::to_string(place->lease_class) + " " +
+              std::to_string(place->wanted);
+    } else if (const auto* elsewhere = std::get_if<lease_elsewhere>(&one)) {
+      line += "elsewhere " + std::to_string(elsewhere->lease_class) + " " +
+              text(elsewhere->node) + " x" + std::to_string(elsewhere->count);
+    } else if (const auto* joins = std::get_if<join_cluster>(&one)) {
+      line += "join " + joins->name + " " + to_string(joins->total);
+    } else if (const auto* report = std::get_if<node_report>(&one)) {
+      line += "left " + to_string(report->available);
+      if (report->kept != resource_vector()) line += ", kept " + to_string(report->kept);
+    } else if (const auto* take = std::get_if<take_object>(&one)) {
+      line += "take " + to_string(take->object);
+    } else if (const auto* taken = std::get_if<object_taken>(&one)) {
+      line += (taken->taken ? "taken " : "not taken ") + to_string(taken->object);
+    } else if (const auto* moved = std::get_if<object_moved>(&one)) {
+      line += "moved " + to_string(moved->object) + " to " + text(moved->to);
+    } else if (std::holds_alternative<node_drained>(one)) {
+      line += "drained";
+    } else if (const auto* yes = std::get_if<bundles_prepared>(&one)) {
+      line += "prepared " + std::to_string(yes->group) + "." + std::to_string(yes->attempt);
+    } else if (const auto* no = std::get_if<bundles_refused>(&one)) {
+      line += "no room for " + std::to_string(no->group) + "." + std::to_string(no->attempt);
     } else {
       line += "message " + std::to_string(one.index());
     }

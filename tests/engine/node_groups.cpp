@@ -143,6 +143,80 @@ TEST_CASE("a body that comes back goes on though a group has what it lent",
   CHECK(s.machine.available() == cpus(1));
 }
 
+TEST_CASE("a body that comes back waits for the CPUs that no group keeps, before new leases",
+          "[node][groups][clause-9][clause-18]") {
+  script s(node_of(cpus(3)));
+  s.want(ada, 7, 2, cpus(1)).join(11).join(12);
+  s.want(bob, 8, 1, cpus(1)).join(13);
+  s.say(party{11}, body_blocked{s.id(1)});
+  s.reserve(party{11}, {cpus(1)});
+  CHECK(s.machine.available() == cpus(0));
+  s.want(eve, 9, 1, cpus(1));
+  s.said();
+  // Of three CPUs the group keeps one, and two others run.
+  s.say(party{11}, body_unblocked{s.id(1)});
+  CHECK(s.machine.amounts().owed() == resource_amount());
+  CHECK(s.said() == lines{"3: reclaim L3"});
+  s.give_back(bob, 3);
+  CHECK(s.said() == lines{"11: resumed L1"});
+  s.give_back(ada, 2);
+  CHECK(s.said().back().rfind("4: granted 9 L4", 0) == 0);
+}
+
+TEST_CASE("of those who come back while groups keep every CPU one goes on at a time",
+          "[node][groups][clause-9][clause-18]") {
+  script s(node_of(cpus(2)));
+  s.want(ada, 7, 2, cpus(1)).join(11).join(12);
+  s.say(party{11}, body_blocked{s.id(1)}).say(party{12}, body_blocked{s.id(2)});
+  s.reserve(bob, {cpus(2)});
+  s.want(ada, 6, 1, resource_vector()).join(13).say(party{13}, body_blocked{s.id(3)});
+  s.said();
+  s.say(party{12}, body_unblocked{s.id(2)}).say(party{11}, body_unblocked{s.id(1)});
+  CHECK(s.said().front() == "12: resumed L2");
+  CHECK(s.machine.amounts().owed() == resource_amount(1));
+  s.say(party{13}, body_unblocked{s.id(3)});  // It needs none.
+  CHECK(s.said() == lines{"13: resumed L3"});
+  SECTION("when the first waits again, the next goes on") {
+    s.say(party{12}, body_blocked{s.id(2)});
+    CHECK(s.said() == lines{"11: resumed L1"});
+    CHECK(s.machine.amounts().owed() == resource_amount(1));
+  }
+  SECTION("when its lease is over, the next goes on") {
+    s.give_back(ada, 2);
+    CHECK(s.said() == lines{"11: resumed L1"});
+    s.give_back(ada, 1);
+    CHECK(s.machine.amounts().owed() == resource_amount());
+  }
+  SECTION("what is given back belongs first to the one that goes on without") {
+    s.say(bob, remove_group{1});
+    CHECK(s.machine.amounts().owed() == resource_amount());
+    CHECK(s.machine.available() == cpus(0));
+    CHECK(s.said().back() == "11: resumed L1");
+  }
+  SECTION("and when it dies") {
+    s.die(12);
+    CHECK(s.said().back() == "11: resumed L1");
+  }
+}
+
+TEST_CASE("who needs more CPUs than groups leave waits for those that they leave",
+          "[node][groups][clause-9][clause-18]") {
+  script s(node_of(cpus(3)));
+  s.want(ada, 7, 1, cpus(3)).join(11).say(party{11}, body_blocked{s.id(1)});
+  s.reserve(party{11}, {cpus(1)});
+  s.want(bob, 8, 1, cpus(1)).join(12);
+  s.said();
+  s.say(party{11}, body_unblocked{s.id(1)});
+  CHECK(s.said() == lines{"3: reclaim L2"});
+  s.give_back(bob, 2);
+  CHECK(s.said() == lines{"11: resumed L1"});
+  CHECK(s.machine.amounts().owed() == resource_amount(1));
+  s.want(bob, 8, 1, cpus(1)).say(ada, remove_group{1});
+  CHECK(s.machine.amounts().owed() == resource_amount());
+  s.give_back(ada, 1);
+  CHECK(s.machine.available() == cpus(2));  // Bob has one again.
+}
+
 TEST_CASE("a removed group's wishes are refused, its workers ended, and its resources come back",
           "[node][groups][clause-30]") {
   script s(node_of(cpus(4)));
@@ -487,6 +561,9 @@ class group_world final : public node_host {
   void spill(object_key, std::uint64_t) override {}
   void restore(object_key, std::uint64_t) override {}
   void erase_spilled(object_key) override {}
+  void take_memory(object_key, std::uint64_t) override {}
+  void write_part(const object_part&) override {}
+  void send_part(party, const fetch_part&) override {}
   void warn(const std::string&) override {}
 
   std::mt19937_64 random_;

@@ -118,6 +118,47 @@ TEST_CASE("resuming comes before granting, in order", "[node][clause-9]") {
   CHECK(s.said() == lines{"3: granted 9 L5 11"});
 }
 
+TEST_CASE("a lease has as many bodies as there are CPUs for", "[node][clause-9][clause-18]") {
+  node_options options = four_cpus();
+  options.total = cpus(2);
+  script s(options);
+  s.want(ada, 7, 1, cpus(1)).join(11);
+  s.said();
+  s.say(party{11}, body_unblocked{s.id(1)});
+  CHECK(s.said() == lines{"11: resumed L1"});
+  CHECK(s.machine.available() == cpus(0));
+  s.want(bob, 8, 1, cpus(1));
+  CHECK(s.said() == lines{"2: reclaim L1"});
+  s.say(party{11}, body_unblocked{s.id(1)});
+  CHECK(s.said() == lines{});
+  SECTION("one that waits gives its place to another") {
+    s.say(party{11}, body_blocked{s.id(1)});
+    CHECK(s.said() == lines{"11: resumed L1"});
+    s.say(party{11}, body_blocked{s.id(1)}).say(party{11}, body_blocked{s.id(1)});
+    CHECK(s.machine.amounts().lent() == resource_amount(1));
+    s.join(12);
+    CHECK(s.said() == lines{"start", "3: granted 8 L2 12"});
+    s.give_back(bob, 2).say(party{11}, body_unblocked{s.id(1)}).give_back(ada, 1);
+    CHECK(s.said() == lines{"11: resumed L1"});
+  }
+  SECTION("what it has is free with the lease, and who asked is answered") {
+    s.give_back(ada, 1);
+    CHECK(s.said() == lines{"11: resumed L1", "3: granted 8 L2 11"});
+    CHECK(s.machine.available() == cpus(1));
+    s.say(party{11}, body_blocked{s.id(1)});  // Late, but not wrong.
+    s.say(party{11}, body_unblocked{s.id(1)});
+    CHECK(s.said() == lines{"11: resumed L1"});
+    s.give_back(bob, 2);
+    CHECK(s.machine.stray() == 0);
+  }
+  SECTION("and with its worker") {
+    s.die(11).join(12);
+    CHECK(s.machine.available() == cpus(1));
+    s.give_back(bob, 2);
+  }
+  CHECK(s.machine.available() == cpus(2));
+}
+
 TEST_CASE("only CPUs are lent", "[node][clause-9]") {
   node_options options = four_cpus();
   options.total = both(1, 1);
@@ -490,7 +531,7 @@ TEST_CASE("what makes no sense to a node is dropped and counted", "[node]") {
   stray(ada, return_lease{lease_id{12345}});
   stray(ada, return_lease{});
   stray(ada, body_blocked{s.id(1)});                                    // Not its worker.
-  stray(party{11}, body_unblocked{s.id(1)});                            // Not blocked.
+  stray(bob, body_unblocked{s.id(1)});
   stray(ada, end_worker{party{98}, ""});
   stray(ada, end_worker{bob, ""});
   stray(ada, publish_object{key(ada, 1)});

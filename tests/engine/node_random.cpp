@@ -118,6 +118,9 @@ class lease_world final : public node_host {
   void spill(object_key, std::uint64_t) override { claim(false, "there are no objects"); }
   void restore(object_key, std::uint64_t) override { claim(false, "there are no objects"); }
   void erase_spilled(object_key) override { claim(false, "there are no objects"); }
+  void take_memory(object_key, std::uint64_t) override { claim(false, "there is no other node"); }
+  void write_part(const object_part&) override { claim(false, "there is no other node"); }
+  void send_part(party, const fetch_part&) override { claim(false, "there is no other node"); }
   void warn(const std::string& text) override {
     claim(warned.insert(text).second, "a warning is said once");
   }
@@ -504,6 +507,9 @@ class store_world final : public node_host {
     claim(files.erase(object) == 1, "a file is deleted once");
     claim(writing.count(object) == 0 && reading.count(object) == 0, "the disk is not using it");
   }
+  void take_memory(object_key, std::uint64_t) override { claim(false, "there is no other node"); }
+  void write_part(const object_part&) override { claim(false, "there is no other node"); }
+  void send_part(party, const fetch_part&) override { claim(false, "there is no other node"); }
   void warn(const std::string&) override {}
 
  private:

@@ -353,7 +353,7 @@ TEST_CASE("owner: what makes no sense changes nothing", "[engine][owner]") {
   CHECK(at.is_stray(w, task_done{.task = mine}));
   CHECK(at.is_stray(w, task_done{.task = unknown, .result = value()}));
   CHECK(at.is_stray(w, task_done{.task = theirs, .result = value()}));
-  CHECK(at.is_stray(w, call_begun{mine}));
+  CHECK(at.is_stray(v, call_begun{mine}));
   CHECK(at.is_stray(v, tasks_returned{lease_id{1}, {mine}, false}));
   CHECK(at.is_stray(w, tasks_returned{lease_id{9}, {mine}, false}));
   CHECK(at.is_stray(w, lease_granted{1, lease_id{3}, w}));

@@ -47,6 +47,7 @@ inline outcome in_store(std::uint64_t size = 100'000) {
   outcome made;
   made.kind = outcome_kind::stored;
   made.size = size;
+  made.node = node;
   return made;
 }
 inline outcome failure(const std::string& what, error_code code = error_code::task) {
@@ -129,8 +130,13 @@ class written_host final : public owner_host {
   static std::string name_of(lease_id lease) { return "L" + std::to_string(lease.value()); }
   std::string describe(const message& any) const {
     if (const auto* one = std::get_if<want_leases>(&any)) {
-      return "want " + std::to_string(one->wanted);
+      return "want " + std::to_string(one->wanted) + (one->placed ? " placed" : "");
     }
+    if (const auto* one = std::get_if<place_leases>(&any)) {
+      return "place " + std::to_string(one->wanted) + " in G" + std::to_string(one->where.group);
+    }
+    if (const auto* one = std::get_if<watch_node>(&any)) return "watch " + letter(one->node);
+    if (const auto* one = std::get_if<ask_death>(&any)) return "death of " + letter(one->who) + "?";
     if (const auto* one = std::get_if<return_lease>(&any)) return "return " + name_of(one->lease);
     if (const auto* one = std::get_if<steal_tasks>(&any)) {
       return "steal " + std::to_string(one->most) + " of " + name_of(one->lease);
@@ -181,6 +187,7 @@ class written_host final : public owner_host {
     if (const auto* one = std::get_if<stream_item>(&any)) {
       return "item " + name_of(one->item) + text_of(one->result);
     }
+    if (const auto* one = std::get_if<keep_object>(&any)) return "keep " + name_of(one->object);
     if (const auto* one = std::get_if<free_object>(&any)) return "free " + name_of(one->object);
     return "message " + std::to_string(any.index());
   }
@@ -334,7 +341,7 @@ struct desk {
   }
   words actor(actor_state state, std::uint32_t life = 1, party worker = {},
               std::shared_ptr<const error_fields> why = nullptr) {
-    return tell(directory, actor_changed{tally, state, life, worker, std::move(why)});
+    return tell(directory, actor_changed{tally, state, life, worker, std::move(why), node});
   }
   words alive(std::uint32_t life = 1, party worker = w) {
     return actor(actor_state::alive, life, worker);

@@ -113,6 +113,47 @@ TEST_CASE("owner: pushes are pipelined onto the lease with the fewest, up to the
   CHECK(at.submit() == words{"V <- push o6 L2.2"});
 }
 
+TEST_CASE("owner: a task that waits in a coroutine makes room for others in its worker",
+          "[engine][owner][clause-9]") {
+  desk at({.pipeline_max = 2, .linger = 10, .wanted_max = 100});
+  for (int i = 0; i < 4; ++i) at.submit(with_retries(at, 1));
+  CHECK(at.grant(1, w) == words{"W <- push o1 L1.1", "W <- push o2 L1.2"});
+  CHECK(at.tell(w, call_begun{at.key(1)}) == words{"W <- push o3 L1.3"});
+  CHECK(at.is_stray(w, call_begun{at.key(1)}));
+  CHECK(at.is_stray(v, call_begun{at.key(2)}));
+  CHECK(at.tell(w, call_begun{at.key(2)}) == words{"W <- push o4 L1.4"});
+  CHECK(at.tell(w, call_begun{at.key(3)}) == words{"N <- want 0"});  // nobody needs another worker
+  CHECK(at.tell(w, call_begun{at.key(4)}).empty());
+  SECTION("the lease is not idle, and takes more") {
+    at.now = 1000;
+    at.after([&] { at.work.timer(at.now); });
+    CHECK(at.submit() == words{"W <- push o5 L1.5"});
+    CHECK(at.done(w, 5) == words{"o5 = 1"});
+    for (std::size_t i = 1; i < 4; ++i) at.done(w, i);
+    CHECK(at.done(w, 4) == words{"o4 = 1"});
+    at.now = 2000;
+    CHECK(at.after([&] { at.work.timer(at.now); }) == words{"N <- return L1"});
+  }
+  SECTION("one that is reclaimed takes no more, and is returned when all is answered") {
+    CHECK(at.tell(node, reclaim_lease{lease_id{1}}).empty());
+    CHECK(at.submit() == words{"N <- want 1"});
+    for (std::size_t i = 1; i < 4; ++i) at.done(w, i);
+    CHECK(at.done(w, 4) == words{"N <- return L1", "o4 = 1"});
+  }
+  SECTION("its death costs each of them an attempt, and they keep their order") {
+    at.died(w, 4, 1);
+    const words pushed = at.grant(2, v);
+    CHECK(pushed.at(0) == "V <- push o1 L2.1 attempt 2");
+    CHECK(pushed.at(1) == "V <- push o2 L2.2 attempt 2");
+  }
+  SECTION("force ends the worker where nobody else is in it") {
+    CHECK(at.cancel(3, {.force = true}) == words{"W <- cancel o3", "o3 failed 2 no more"});
+    at.done(w, 1);
+    at.done(w, 2);
+    CHECK(at.done(w, 4) == words{"N <- end W: task o3 was cancelled with .force", "o4 = 1"});
+  }
+}
+
 TEST_CASE("owner: wants are told when they begin, double and end", "[engine][owner]") {
   desk at;
   CHECK(at.submit() == words{"N <- want 1"});
@@ -204,6 +245,35 @@ TEST_CASE("owner: an idle lease lingers, and is returned when somebody waits",
   CHECK(at.work.lease_count() == 0);
   CHECK(at.work.class_count() == 0);
   CHECK(at.work.next_timer() == never);
+}
+
+TEST_CASE("owner: an idle lease does not linger while others are wished for here",
+          "[engine][owner]") {
+  desk at({.pipeline_max = 4, .linger = 10, .linger_when_wanted = 3, .wanted_max = 100});
+  at.submit();
+  at.grant(1, w);
+  at.done(w, 1);
+  CHECK(at.work.next_timer() == 10);
+  at.now = 1;
+  CHECK(at.submit(at.spec({}, 2)) == words{"N <- want 1"});
+  CHECK(at.work.next_timer() == 3);
+  SECTION("granted in time") {
+    at.now = 2;
+    at.grant(2, v, 2);
+    CHECK(at.work.next_timer() == 10);
+  }
+  SECTION("not granted: perhaps this one is needed") {
+    CHECK(at.after([&] { at.work.timer(2); }).empty());
+    CHECK(at.after([&] { at.work.timer(3); }) == words{"N <- return L1"});
+  }
+  SECTION("not wanted any more") {
+    at.cancel(2);
+    CHECK(at.work.next_timer() == 10);
+  }
+  SECTION("refused") {
+    at.tell(node, lease_refused{2, {.code = error_code::infeasible, .what = "too much"}});
+    CHECK(at.work.next_timer() == 10);
+  }
 }
 
 TEST_CASE("owner: a lease that is reclaimed while it works is returned when all is answered",

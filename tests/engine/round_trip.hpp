@@ -134,6 +134,9 @@ class world {
     void spill(object_key, std::uint64_t) override {}
     void restore(object_key, std::uint64_t) override {}
     void erase_spilled(object_key) override {}
+    void take_memory(object_key, std::uint64_t) override {}
+    void write_part(const object_part&) override {}
+    void send_part(party, const fetch_part&) override {}
     world& all;
   };
   struct driver_side final : owner_host {
@@ -166,7 +169,7 @@ class world {
     void room_made(body&) override {}
     void resume(body&) override {}
     key_list uncovered(body&) override { return {}; }
-    void pin(object_key) override { std::abort(); }
+    void pin(object_key, const outcome&) override { std::abort(); }
     void unpin(object_key) override {}
     void discard(actor_life&) override {}
     std::string function_name(const mobula::detail::function_id&) const override { return {}; }

@@ -15,6 +15,7 @@
 #include "support/catch.hpp"
 
 using mobula::net::sleeper;
+using mobula::net::urgency;
 using net_test::child;
 using net_test::endpoint;
 using net_test::exchange;
@@ -148,6 +149,62 @@ TEST_CASE("a message wakes the kind of thread that is expected, and rouse wakes 
     helper.thread.join();
     REQUIRE(me.receive(ignore) == 2);
   }
+}
+
+TEST_CASE("who dozes is woken by what can't wait, and finds the rest afterwards", "[sleep]") {
+  exchange shared = exchange::create(net_test::small);
+  shared.announce(1);
+  shared.announce(2);
+  endpoint me(shared, 1);
+  endpoint other(shared, 2);
+  const auto say = [&](urgency one, urgency others) {
+    other.send(1, 0, numbered(1, 8), one);
+    other.flush(others);
+  };
+  const std::int64_t soon = 2'000'000;  // ns
+
+  me.expect_wake_dozing(sleeper::leader);
+  CHECK(me.expects_wake(sleeper::leader));
+  CHECK_FALSE(me.expects_wake(sleeper::helper));
+  say(urgency::can_wait, urgency::can_wait);
+  CHECK(me.has_news());
+  CHECK(me.expects_wake(sleeper::leader));  // it was not woken
+  const std::int64_t deadline = monotonic_now() + soon;
+  me.sleep(sleeper::leader, deadline);
+  CHECK(monotonic_now() >= deadline);
+
+  // One that can't wait among the others, what can where the sender has time, and no dozing.
+  say(urgency::now, urgency::can_wait);
+  CHECK_FALSE(me.expects_wake(sleeper::leader));
+  me.sleep(sleeper::leader);  // returns, or the test is stopped
+  me.expect_wake_dozing(sleeper::leader);
+  say(urgency::can_wait, urgency::can_wait);
+  say(urgency::can_wait, urgency::now);
+  CHECK_FALSE(me.expects_wake(sleeper::leader));
+  me.sleep(sleeper::leader);
+  me.expect_wake(sleeper::helper);
+  say(urgency::can_wait, urgency::can_wait);
+  CHECK_FALSE(me.expects_wake(sleeper::helper));
+  me.sleep(sleeper::helper);
+  CHECK(me.receive(ignore) == 5);
+}
+
+TEST_CASE("a message that waits for room does not forget that it can't wait", "[sleep]") {
+  exchange shared = exchange::create(net_test::small);
+  shared.announce(1);
+  shared.announce(2);
+  endpoint me(shared, 1);
+  endpoint other(shared, 2);
+  std::size_t sent = 0;
+  while (!other.has_output()) other.send(1, 0, numbered(sent++, 200), urgency::can_wait);
+  other.send(1, 0, numbered(sent++, 200), urgency::now);
+  other.flush(urgency::can_wait);
+  const std::size_t first = me.receive(ignore);
+  REQUIRE(first < sent);
+  me.expect_wake_dozing(sleeper::leader);
+  other.flush(urgency::can_wait);
+  CHECK_FALSE(me.expects_wake(sleeper::leader));
+  CHECK(first + me.receive(ignore) == sent);
 }
 
 TEST_CASE("a sleeper whose place another takes goes on", "[sleep]") {

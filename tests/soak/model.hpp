@@ -17,9 +17,14 @@ namespace soak {
 using codes = std::uint64_t;
 constexpr codes code(mobula::error_code one) { return codes{1} << static_cast<unsigned>(one); }
 
+/// What ran it is dead.
+inline constexpr codes died =
+    code(mobula::error_code::worker_died) | code(mobula::error_code::node_died);
 /// The process that owns it, or that was about to borrow it, is dead.
 inline constexpr codes lost =
     code(mobula::error_code::owner_died) | code(mobula::error_code::object_lost);
+/// Its node's store is gone, and it may not be made again.
+inline constexpr codes lost_with_node = lost | code(mobula::error_code::reconstruction);
 inline constexpr codes no_room = code(mobula::error_code::store_full) |
                                  code(mobula::error_code::out_of_disk) |
                                  code(mobula::error_code::object_lost);
@@ -34,6 +39,7 @@ struct item {
   bool nested = false;  ///< a worker answers for a part of it
   int actor = -1;
   int promised_by = -1;  ///< what the task waits for that fulfils it
+  int group = -1;        ///< in which its task runs
   work_number work = -1;
   std::size_t choice = 99;  ///< of `step`
 };
@@ -55,6 +61,12 @@ struct teller_entry {
   bool over = false;      ///< killed for good: later calls must fail
   bool doubtful = false;  ///< it may have ended
   std::int64_t sequence = 0;
+};
+
+struct group_entry {
+  mobula::placement_group group;
+  std::size_t bundles;
+  bool is_removed = false;
 };
 
 }  // namespace soak

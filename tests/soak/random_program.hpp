@@ -25,6 +25,11 @@ using namespace std::chrono_literals;
 /// No wait of a program that works takes so long, in virtual time.
 inline constexpr std::chrono::seconds patience{600};
 
+/// Nodes may be taken for dead that are not: `node_silence` is 6 s.
+inline bool cuts_are_long(const mobula::fault_plan& faults) {
+  return faults.node_cuts > 0 && faults.node_cut > std::chrono::seconds(5);
+}
+
 /// Grows a graph of futures, looks at some on the way, and at all in the end. What a future may
 /// fail with is decided when it is looked at: what was done to an actor, or to what the future was
 /// made of, counts too.
@@ -33,8 +38,10 @@ class random_program {
   random_program(std::uint64_t seed, const mobula::fault_plan& faults)
       : random_(seed),
         gentle_(seed / 4 % 3 == 0),
-        crashes_(faults.worker_crashes > 0),
+        crashes_(faults.worker_crashes > 0 || faults.node_crashes > 0 ||
+                 faults.node_drains > 0 || cuts_are_long(faults)),
         disk_(faults.disk_full > 0 || faults.disk_errors > 0 || faults.store_full > 0) {
+    if (faults.node_drains > 0) history::of_run().explain_free_lives();
     if (crashes_ || disk_) history::of_run().explain_losses();
     add({.value = 1, .result = mobula::put(number{1})});
   }
@@ -54,6 +61,7 @@ class random_program {
     for (item& one : items_) one.result = {};
     larges_.clear();
     for (teller_entry& one : tellers_) one.handle = {};
+    for (group_entry& one : groups_) one.group.remove();
   }
 
  private:
@@ -74,6 +82,9 @@ class random_program {
     const item& one = items_[index];
     codes all = one.may;
     if (one.actor >= 0) all |= tellers_[static_cast<std::size_t>(one.actor)].may;
+    if (one.group >= 0 && groups_[static_cast<std::size_t>(one.group)].is_removed) {
+      all |= code(mobula::error_code::placement_group_removed);
+    }
     if (one.nested && (crashes_ || forced_)) all |= lost;
     for (const std::size_t from : one.of) all |= may_of(from);
     if (one.promised_by >= 0 && may_of(static_cast<std::size_t>(one.promised_by)) != 0) {
@@ -93,8 +104,13 @@ class random_program {
   int draw_retries(codes& may) {
     static constexpr int choices[] = {-1, -1, -1, 0, 1, 3};
     const int retries = choices[pick(6)];
-    if (retries >= 0 && crashes_) may |= code(mobula::error_code::worker_died);
+    if (retries >= 0 && crashes_) may |= is_alone_ ? died : died | lost_with_node;
     return retries;
+  }
+  /// Those and the workers of their children may own what other tasks have made.
+  void kills_workers() {
+    forced_ = true;
+    history::of_run().explain_losses();
   }
   double draw_cpus() {
     static constexpr double choices[] = {1, 1, 1, 0, 0.5, 2};
@@ -113,7 +129,7 @@ class random_program {
     made.work = all.make_work(retries);
     const double cpus = draw_cpus();
     const auto tenths = static_cast<std::int64_t>(cpus * 10'000);
-    made.choice = pick(34);
+    made.choice = pick(has_groups_ ? 38 : 34);
     switch (made.choice) {
       case 0:
       case 1:
@@ -209,8 +225,7 @@ class random_program {
         if (gentle_ || !one_in(2) || items_[a].promised_by >= 0) return;
         items_[a].may |= code(mobula::error_code::cancelled);
         const bool force = one_in(3);
-        forced_ = forced_ || force;
-        if (force) history::of_run().explain_losses();
+        if (force) kills_workers();
         mobula::cancel(of_a, {.force = force, .recursive = !one_in(3)});
         return;
       }
@@ -252,7 +267,8 @@ class random_program {
         if (!one.handle.valid()) return;
         made.actor = static_cast<int>(to);
         made.may |= one.over ? code(mobula::error_code::actor_died) : codes{0};
-        made.must_fail = one.over;
+        // The task may be quicker than the word of the actor's end, which goes by the head.
+        made.must_fail = one.over && is_alone_;
         made.value = 3 * (x + 1);
         made.result = mobula::async<talk>({.cpus = 0.5, .max_retries = retries}, made.work,
                                           one.handle, one.retries, of_a);
@@ -276,9 +292,39 @@ class random_program {
         made.value = 3 * (x + 1);
         made.result = mobula::async<found>({.cpus = cpus, .max_retries = retries}, made.work, of_a);
         return add(std::move(made));
+      case 34:
+        return reserve_group();
+      case 35:
+      case 36:
+      case 37: {
+        if (groups_.empty()) return;
+        const group_entry& one = groups_.back();
+        made.group = static_cast<int>(groups_.size()) - 1;
+        made.value = x + 1;
+        made.result = mobula::async<compute>(
+            {.cpus = 0.25, .where = one.group.bundle(pick(one.bundles)), .max_retries = retries},
+            made.work, 2'500, of_a);
+        return add(std::move(made));
+      }
       default:
         return call_teller(a);
     }
+  }
+  /// One at a time, and small: there must be room for a task of two CPUs beside it.
+  void reserve_group() {
+    if (!groups_.empty() && !groups_.back().is_removed) {
+      groups_.back().is_removed = true;
+      kills_workers();
+      return groups_.back().group.remove();
+    }
+    std::vector<mobula::bundle> bundles(1 + pick(3));
+    for (mobula::bundle& one : bundles) one.cpus = one_in(2) ? 0.25 : 0.5;
+    using mobula::strategy;
+    static constexpr strategy strategies[] = {strategy::pack, strategy::spread,
+                                              strategy::strict_pack, strategy::strict_spread};
+    const bool may_need_nodes = mobula::nodes().size() >= bundles.size();
+    const strategy how = strategies[pick(may_need_nodes ? 4 : 3)];
+    groups_.push_back({mobula::reserve(bundles, how), bundles.size()});
   }
   /// Most are stored, and the store holds a few: the others go to the disk.
   void make_large(std::size_t a, double cpus, int retries, codes may) {
@@ -293,6 +339,8 @@ class random_program {
         return judge("a large value of the driver's", true, made.may, why);
       }
     } else {
+      // Who wrote it may die before its node hears of that, on a link that loses messages.
+      if (retries >= 0 && crashes_) made.may |= lost_with_node;
       made.result =
           mobula::async<make_big>({.cpus = cpus, .max_retries = retries},
                                   history::of_run().make_work(retries), count, items_[a].result);
@@ -349,6 +397,7 @@ class random_program {
     teller_entry& one = tellers_[pick(tellers_.size())];
     if (!one.handle.valid()) return;
     const std::size_t choice = pick(8);
+    if (!gentle_ && choice < 4) kills_workers();
     switch (gentle_ ? 7 : choice) {
       case 0:
         one.over = true;
@@ -410,6 +459,7 @@ class random_program {
         break;
       case 3:
         if (!one_in(4)) return;
+        kills_workers();
         made.must_fail = true;
         to.may |= code(mobula::error_code::actor_died);
         to.may |= code(mobula::error_code::actor_unavailable);
@@ -470,10 +520,19 @@ class random_program {
   const bool gentle_;
   const bool crashes_;
   const bool disk_;
+  const bool is_alone_ = mobula::nodes().size() == 1;  ///< the only node
+  /// There is room for them.
+  const bool has_groups_ = [] {
+    const std::vector<mobula::node_info> all = mobula::nodes();
+    return std::any_of(all.begin(), all.end(), [](const mobula::node_info& one) {
+      return one.total.cpus >= 4;
+    });
+  }();
   bool forced_ = false;
   std::vector<item> items_;
   std::vector<large> larges_;
   std::vector<teller_entry> tellers_;
+  std::vector<group_entry> groups_;
 };
 
 }  // namespace soak

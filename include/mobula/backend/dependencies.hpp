@@ -60,11 +60,19 @@ inline void fail_dependents(task& first) noexcept {
   list.walking = false;
 }
 
+/// The second try is for whoever links the edges: either it succeeds, or `failed_early` is seen by
+/// him when he has given the claim back (which is a read-modify-write of the same word).
+inline bool claim_to_fail(task& one) noexcept {
+  if (one.claim()) return true;
+  one.failed_early.store(true, std::memory_order_relaxed);
+  return one.claim();
+}
+
 /// An edge's target is settled.
 inline void dependency_fired(waiter& link) noexcept {
   dependency& edge = reinterpret_cast<dependency&>(link);  // `link` is its first member
   task& owner = *edge.owner;
-  if (edge.target->failed() != nullptr && owner.claim()) {
+  if (edge.target->failed() != nullptr && claim_to_fail(owner)) {
     owner.fails_soon.store(true, std::memory_order_release);
     fail_dependents(owner);  // its other edges may be pending: the queue's pin keeps them until the
                              // last has fired

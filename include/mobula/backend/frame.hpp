@@ -78,7 +78,7 @@ class frame {
   static void request_stop_of_all() {
     const std::lock_guard held{stoppable_frames().mutex};
     for (frame* one = stoppable_frames().first; one != nullptr; one = one->next_) {
-      one->request_stop();
+      if (!one->stop_requested()) one->request_stop();
     }
   }
 

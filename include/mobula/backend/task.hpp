@@ -89,7 +89,9 @@ class task : public record {
   std::uint64_t number = 0;  ///< its id
   std::uint32_t attempt = 1;
   std::atomic<bool> fails_soon{false};  ///< claimed because a dependency failed
-  bool posted = false;                  ///< nobody reads the result; an error goes to the log
+  /// A dependency failed while they were being linked, and the task was claimed for that.
+  std::atomic<bool> failed_early{false};
+  bool posted = false;  ///< nobody reads the result; an error goes to the log
 
   task_id id() const noexcept { return task_id{number}; }
   /// What it is called in errors, lists and traces.

@@ -46,9 +46,12 @@ inline void check_stack_bytes(std::uint64_t value, std::string_view field) {
 }
 
 /// Those without a name are called after their number.
+inline std::string name_of_node(const std::vector<node_options>& nodes, std::size_t number) {
+  return nodes[number].name.empty() ? "node" + text_of(number) : nodes[number].name;
+}
 inline bool has_node(const std::vector<node_options>& nodes, std::string_view name) {
   for (std::size_t i = 0; i < nodes.size(); ++i) {
-    if (nodes[i].name.empty() ? name == "node" + text_of(i) : name == nodes[i].name) return true;
+    if (name_of_node(nodes, i) == name) return true;
   }
   return false;
 }

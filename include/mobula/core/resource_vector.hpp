@@ -60,6 +60,18 @@ class resource_vector {
     return out;
   }
 
+  /// `custom` is sorted by name, each once, without zeros. No amount is above any limit but that of
+  /// its type: a sum over nodes may be larger than a node's can be.
+  static resource_vector exactly(resource_amount cpus, resource_amount gpus, std::uint64_t memory,
+                                 std::vector<custom_amount> custom) {
+    resource_vector out;
+    out.cpus_ = cpus;
+    out.gpus_ = gpus;
+    out.memory_ = memory;
+    out.custom_ = std::move(custom);
+    return out;
+  }
+
   resource_amount cpus() const noexcept { return cpus_; }
   resource_amount gpus() const noexcept { return gpus_; }
   std::uint64_t memory() const noexcept { return memory_; }
@@ -115,6 +127,33 @@ class resource_vector {
       const auto at = find(custom_.begin(), custom_.end(), name);
       at->second -= amount;
       if (at->second.is_zero()) custom_.erase(at);
+    }
+    return *this;
+  }
+
+  /// The smaller amount of each: what `*this` has above `limit` is gone.
+  resource_vector& lower_to(const resource_vector& limit) {
+    cpus_ = std::min(cpus_, limit.cpus_);
+    gpus_ = std::min(gpus_, limit.gpus_);
+    memory_ = std::min(memory_, limit.memory_);
+    std::erase_if(custom_, [&limit](custom_amount& one) {
+      one.second = std::min(one.second, limit.custom(one.first));
+      return one.second.is_zero();
+    });
+    return *this;
+  }
+  /// The larger amount of each: what both fit in, and nothing less.
+  resource_vector& raise_to(const resource_vector& other) {
+    cpus_ = std::max(cpus_, other.cpus_);
+    gpus_ = std::max(gpus_, other.gpus_);
+    memory_ = std::max(memory_, other.memory_);
+    for (const auto& [name, amount] : other.custom_) {
+      const auto at = find(custom_.begin(), custom_.end(), name);
+      if (at != custom_.end() && at->first == name) {
+        at->second = std::max(at->second, amount);
+      } else {
+        custom_.emplace(at, name, amount);
+      }
     }
     return *this;
   }

@@ -6,6 +6,7 @@
 /// Whether two options fit each other or a function (move-only arguments with `retry_on`, an
 /// unknown bundle or group) is checked by who knows both.
 
+#include <chrono>
 #include <cstddef>
 #include <stdexcept>
 #include <string>
@@ -186,7 +187,7 @@ MOBULA_DECL void validate(const fault_event& event, std::string_view owner) {
     detail::throw_invalid(detail::field_name(owner, "at"), to_string(event.at),
                           "must be a time that comes");
   }
-  if (event.what > fault::fill_store) {
+  if (event.what > fault::drain_node) {
     detail::throw_invalid(detail::field_name(owner, "what"),
                           detail::text_of(static_cast<int>(event.what)), "there is no such fault");
   }
@@ -221,6 +222,25 @@ MOBULA_DECL void validate(const fault_plan& plan) {
   detail::check_probability(plan.disk_full, "fault_plan.disk_full");
   detail::check_probability(plan.disk_errors, "fault_plan.disk_errors");
   detail::check_probability(plan.store_full, "fault_plan.store_full");
+  detail::check_fault_rate(plan.node_crashes, "fault_plan.node_crashes");
+  detail::check_above_zero(plan.node_return, owner, "node_return");
+  detail::check_fault_rate(plan.node_drains, "fault_plan.node_drains");
+  detail::check_above_zero(plan.node_drain, owner, "node_drain");
+  detail::check_fault_rate(plan.node_pauses, "fault_plan.node_pauses");
+  detail::check_above_zero(plan.node_pause, owner, "node_pause");
+  detail::check_fault_rate(plan.node_cuts, "fault_plan.node_cuts");
+  detail::check_above_zero(plan.node_cut, owner, "node_cut");
+  detail::check_fault_rate(plan.head_deaths, "fault_plan.head_deaths");
+  detail::check_above_zero(plan.head_death, owner, "head_death");
+  detail::check_not_negative(plan.clock_skew, owner, "clock_skew");
+  if (plan.clock_skew > std::chrono::hours(24 * 1'000)) {
+    detail::throw_invalid("fault_plan.clock_skew", to_string(plan.clock_skew),
+                          "must be at most 1 000 days");
+  }
+  if (!(plan.clock_drift >= 0 && plan.clock_drift <= 0.5)) {
+    detail::throw_invalid("fault_plan.clock_drift", std::to_string(plan.clock_drift),
+                          "must be from 0 to 0.5");
+  }
   detail::check_not_negative(plan.until, owner, "until");
   for (std::size_t i = 0; i < plan.script.size(); ++i) {
     validate(plan.script[i], "fault_plan.script[" + detail::text_of(i) + "]");
@@ -231,12 +251,19 @@ MOBULA_DECL void validate(const simulation_options& options) {
   if (options.nodes.empty()) {
     detail::throw_invalid("simulation_options.nodes", "{}", "must have at least one node");
   }
-  for (const node_options& node : options.nodes) validate(node);
+  for (std::size_t i = 0; i < options.nodes.size(); ++i) {
+    validate(options.nodes[i]);
+    for (std::size_t j = 0; j < i; ++j) {
+      const std::string name = detail::name_of_node(options.nodes, i);
+      if (detail::name_of_node(options.nodes, j) != name) continue;
+      detail::throw_invalid("simulation_options.nodes[" + detail::text_of(i) + "].name",
+                            detail::quoted(name), "another node has it");
+    }
+  }
   validate(options.faults);
   for (std::size_t i = 0; i < options.faults.script.size(); ++i) {
     const fault_event& event = options.faults.script[i];
-    const bool of_node = event.what == fault::slow_disk || event.what == fault::fill_disk ||
-                         event.what == fault::fill_store;
+    const bool of_node = event.what >= fault::slow_disk;
     if (of_node && !event.which.empty() && !detail::has_node(options.nodes, event.which)) {
       detail::throw_invalid("fault_plan.script[" + detail::text_of(i) + "].which",
                             detail::quoted(event.which), "there is no such node");

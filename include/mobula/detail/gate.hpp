@@ -14,8 +14,8 @@ namespace mobula::detail {
 
 /// Lives on the waiting thread's stack, or with the coroutine that waits. `add` each record once,
 /// then `await`.
-/// Invariant: when the destructor returns no waiter of this gate is linked anywhere, and none is
-/// being fired.
+/// Invariant: when the destructor returns no waiter of this gate is linked anywhere, and none that
+/// is being fired looks at the gate any more.
 class gate {
  public:
   /// Opens when `needed` of at most `most` records are settled; with `fail_fast` at the first
@@ -47,12 +47,16 @@ class gate {
     one.target = &target;
     one.node.fire = [](waiter& node) noexcept {
       link& self = reinterpret_cast<link&>(node);  // `node` is its first member
-      self.owner->settled(*self.target);
+      // Whoever is woken destroys the gate, perhaps on this very processor before this thread runs
+      // again: it would spin for what is left of its time. So it is told by somebody who has let
+      // go.
+      const record_ptr opened = self.owner->opened_by(*self.target);
       self.fired.store(true, std::memory_order_release);
+      if (opened) opened->settle_value();
     };
     if (!target.add_waiter(one.node)) {
       one.fired.store(true, std::memory_order_relaxed);
-      settled(target);
+      if (opened_by(target)) signal_->settle_value();
     }
   }
   [[nodiscard]] bool open() const noexcept { return signal_->settled(); }
@@ -69,9 +73,10 @@ class gate {
     std::atomic<bool> fired{false};
   };
 
-  void settled(record& one) noexcept {
+  /// Counts one that is settled. What is to be settled next, or null.
+  record_ptr opened_by(const record& one) noexcept {
     const bool enough = missing_.fetch_sub(1, std::memory_order_acq_rel) == 1;
-    if (enough || (fail_fast_ && one.failed() != nullptr)) signal_->settle_value();
+    return enough || (fail_fast_ && one.failed() != nullptr) ? signal_ : record_ptr{};
   }
 
   backend& host_;

@@ -314,12 +314,13 @@ void link_all(Record& made) {
   made.for_each_argument_object(link);
   for (std::size_t i = 0; i < after; ++i) link(*made.wishes->after[i]);
   made.unclaim();
-  // What failed before the claim was given back has found it taken.
+  // An edge that failed before the claim was given back has found it taken, and says so. Who looks
+  // which one it was has the claim, for another edge may fail now, and with the task its arguments
+  // go, and what they keep.
+  if (!made.failed_early.load(std::memory_order_relaxed) || !made.claim()) return;
   for (std::uint32_t i = 0; i < made.dependency_count; ++i) {
     if (failure* cause = edges[i].target->failed()) {
-      failure_ptr why = failure_ptr::share(cause);
-      if (made.claim()) retire_claimed(made, std::move(why));
-      return;
+      return retire_claimed(made, failure_ptr::share(cause));
     }
   }
 }

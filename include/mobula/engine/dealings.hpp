@@ -2,6 +2,7 @@
 
 /// What a party has open with others about the keys that it holds: found by key and by party.
 
+#include <compare>
 #include <cstdint>
 #include <utility>
 #include <vector>
@@ -28,11 +29,22 @@ class dealing_table {
     std::uint32_t entry = 0;
     std::uint32_t entry_before = 0, entry_after = 0;
     std::uint32_t party_before = 0, party_after = 0;
+
+    template <class Archive>
+    void state(Archive& of) {
+      Facts::state(of);
+      of(who, entry, entry_before, entry_after, party_before, party_after);
+    }
   };
   struct list {
     std::uint32_t first = 0, last = 0;
     std::uint32_t count = 0;
     bool indexed = false;
+
+    template <class Archive>
+    void state(Archive& of) {
+      of(first, last, count, indexed);
+    }
   };
 
   dealing_table() : all_(1) {}
@@ -121,14 +133,27 @@ class dealing_table {
 
   std::size_t count() const noexcept { return count_; }
 
+  /// What it knows: see `state.hpp`.
+  template <class Archive>
+  void state(Archive& of) {
+    of(all_, free_, count_);
+    of.sorted(parties_);
+    of.sorted(index_);
+  }
+
  private:
   /// More are searched for in the index. A walk over so many costs about what a hash does.
   static constexpr std::uint32_t unindexed_max = 16;
 
   struct place {
-    std::uint32_t entry;
+    std::uint32_t entry = 0;
     party who;
-    friend bool operator==(const place&, const place&) = default;
+    friend auto operator<=>(const place&, const place&) = default;
+
+    template <class Archive>
+    void state(Archive& of) {
+      of(entry, who);
+    }
   };
   struct hash_of_place {
     std::size_t operator()(const place& at) const noexcept {

@@ -53,6 +53,8 @@ inline std::string to_string(const death& how) {
       return with_text("was ended for the memory it took");
     case death_kind::lost:
       return with_text("was lost");
+    case death_kind::drained:
+      return with_text("was drained");
   }
   return with_text("died");
 }

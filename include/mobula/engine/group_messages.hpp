@@ -31,6 +31,11 @@ struct group_place {
   friend bool operator==(const group_place&, const group_place&) = default;
 };
 
+/// For errors and warnings.
+inline std::string group_label(std::uint64_t number, const std::string& name) {
+  return "placement group " + (name.empty() ? to_string(group_id(number)) : '"' + name + '"');
+}
+
 struct group_bundle {
   resource_vector resources;
   std::vector<std::pair<std::string, std::string>> labels;  ///< of its node; sorted by name
@@ -46,6 +51,8 @@ struct reserve_group {
   group_strategy how = group_strategy::pack;
   std::vector<group_bundle> bundles{};
   bool fail_if_infeasible = false;
+  std::uint64_t job = 0;  ///< of a cluster: with its end the group ends; 0: with none
+  bool detached = false;  ///< the group outlives its job
   friend bool operator==(const reserve_group&, const reserve_group&) = default;
 };
 /// Answered by `group_registered`: `found` or `none`.
@@ -84,7 +91,9 @@ struct ask_group {
 struct group_told {
   std::uint64_t request = 0;
   group_phase phase = group_phase::removed;
-  std::vector<party> nodes;  ///< of the bundles; empty unless it is created
+  /// Of the bundles; empty unless it is created, or is rescheduling: then of those that are lost
+  /// none is named.
+  std::vector<party> nodes;
   friend bool operator==(const group_told&, const group_told&) = default;
 };
 /// A second time is nothing, as for one that nobody knows.
@@ -92,11 +101,51 @@ struct remove_group {
   std::uint64_t group = 0;
   friend bool operator==(const remove_group&, const remove_group&) = default;
 };
-/// To the directory: actors that are placed there end.
+/// To the directory, from who keeps groups: actors that are placed there end.
 struct group_removed {
   std::uint64_t group = 0;
   std::string why;
   friend bool operator==(const group_removed&, const group_removed&) = default;
+};
+
+// --- From the head of a cluster to nodes, and back -----------------------------------------------
+
+struct numbered_bundle {
+  std::uint32_t index = 0;  ///< in its group
+  resource_vector resources;
+  friend bool operator==(const numbered_bundle&, const numbered_bundle&) = default;
+};
+/// Hold these for the group, all or none, until `commit_bundles` or `release_bundles`. Answered by
+/// `bundles_prepared` or `bundles_refused`.
+struct prepare_bundles {
+  std::uint64_t group = 0;
+  std::uint64_t attempt = 0;  ///< the head's, from 1: another for each try to place some of it
+  std::string name{};         ///< the group's
+  bool may_wait = false;      ///< in the node's line; else it is refused where there is no room now
+  std::vector<numbered_bundle> bundles{};
+  friend bool operator==(const prepare_bundles&, const prepare_bundles&) = default;
+};
+struct bundles_prepared {
+  std::uint64_t group = 0;
+  std::uint64_t attempt = 0;
+  friend bool operator==(const bundles_prepared&, const bundles_prepared&) = default;
+};
+/// Nothing is held for that attempt.
+struct bundles_refused {
+  std::uint64_t group = 0;
+  std::uint64_t attempt = 0;
+  friend bool operator==(const bundles_refused&, const bundles_refused&) = default;
+};
+/// All that is prepared of it may be used.
+struct commit_bundles {
+  std::uint64_t group = 0;
+  friend bool operator==(const commit_bundles&, const commit_bundles&) = default;
+};
+struct release_bundles {
+  std::uint64_t group = 0;
+  std::uint64_t attempt = 0;  ///< 0: the group is removed, with all that it has
+  std::string why{};          ///< of a removal
+  friend bool operator==(const release_bundles&, const release_bundles&) = default;
 };
 
 }  // namespace mobula::engine

@@ -5,7 +5,6 @@
 /// A link between two parties delivers in order and once, until it is cut (`link.hpp`); a receiver
 /// still has a rule for a message that names what it does not know (any more).
 
-#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -15,15 +14,17 @@
 
 #include "mobula/core/error_fields.hpp"
 #include "mobula/core/resource_vector.hpp"
+#include "mobula/engine/cluster_messages.hpp"
 #include "mobula/engine/group_messages.hpp"
 #include "mobula/engine/ids.hpp"
 #include "mobula/engine/outcome.hpp"
 #include "mobula/engine/payload.hpp"
+#include "mobula/engine/store_messages.hpp"
 
 namespace mobula::engine {
 
 /// Changes with every change of a layout. Parties of two versions don't talk.
-inline constexpr std::uint16_t protocol_version = 5;
+inline constexpr std::uint16_t protocol_version = 9;
 
 // --- Objects: owner, borrowers -------------------------------------------------------------------
 
@@ -104,6 +105,8 @@ struct want_leases {
   bool fail_if_infeasible = false;
   payload environment{};  ///< the host's own; empty: none. Equal bytes are one environment
   group_place where{};    ///< it belongs to the class, too
+  place_rule rule{};      ///< and so does this
+  bool placed = false;    ///< the head has chosen the receiver, by `lease_elsewhere`
   friend bool operator==(const want_leases&, const want_leases&) = default;
 };
 struct lease_granted {
@@ -129,12 +132,13 @@ struct reclaim_lease {
   lease_id lease;
   friend bool operator==(const reclaim_lease&, const reclaim_lease&) = default;
 };
-/// A worker's body waits: its CPUs are free meanwhile. Sent once for each `body_unblocked`.
+/// Of the lease's bodies one less runs: the CPUs that it had are free. A lease begins with one.
 struct body_blocked {
   lease_id lease;
   friend bool operator==(const body_blocked&, const body_blocked&) = default;
 };
-/// The body could go on and needs its CPUs again. Answered by `body_resumed` when it has them.
+/// One more could go on, and needs the lease's CPUs: again, or beside others that run. Answered by
+/// `body_resumed` when it has them.
 struct body_unblocked {
   lease_id lease;
   friend bool operator==(const body_unblocked&, const body_unblocked&) = default;
@@ -153,7 +157,8 @@ enum class death_kind : std::uint8_t {
   crashed = 1,        ///< by `signal`
   ended = 2,          ///< by the protocol: killed, idle, or with its owner
   out_of_memory = 3,  ///< the node chose it, and `text` says why
-  lost = 4            ///< cut off, or its node is gone
+  lost = 4,           ///< cut off, or its node is gone
+  drained = 5  ///< a node that was asked to leave, or what still ran there when its time was up
 };
 struct death {
   party who;
@@ -161,7 +166,9 @@ struct death {
   std::int32_t signal = 0;
   std::int32_t exit_code = 0;
   /// Of the pushes of its last lease that it got any of, how many it had begun; all of the later
-  /// ones, and those of a lease whose pushes had not arrived, never ran.
+  /// ones, and those of a lease whose pushes had not arrived, never ran. `unknown`: its node is
+  /// dead too, and anything may have begun.
+  static constexpr std::uint64_t unknown = UINT64_MAX;
   std::uint64_t begun = 0;
   lease_id lease{};  ///< that lease
   /// Calls of actors that had begun, and of which no answer is known to have arrived.
@@ -232,6 +239,8 @@ struct task_done {
   object_key unread{};
   friend bool operator==(const task_done&, const task_done&) = default;
 };
+/// From a worker. Of a call for which that is asked: it has begun. Of a task, once: it waits in a
+/// coroutine, and is in nobody's way any more.
 struct call_begun {
   object_key task;
   friend bool operator==(const call_begun&, const call_begun&) = default;
@@ -307,6 +316,7 @@ struct register_actor {
   payload about;  ///< what handles to it know: the host's own
   payload environment{};  ///< of its worker, in each life
   group_place where{};
+  place_rule rule{};
   friend bool operator==(const register_actor&, const register_actor&) = default;
 };
 enum class registration : std::uint8_t { made = 0, found = 1, taken = 2, other_type = 3 };
@@ -350,8 +360,10 @@ struct actor_changed {
   std::uint32_t life = 0;
   party worker;  ///< while alive
   std::shared_ptr<const error_fields> why;  ///< while restarting or dead: what failed calls throw
+  party node{};  ///< the worker's
   friend bool operator==(const actor_changed& a, const actor_changed& b) {
     return a.actor == b.actor && a.state == b.state && a.life == b.life && a.worker == b.worker &&
+           a.node == b.node &&
            (a.why == b.why || (a.why && b.why && *a.why == *b.why));
   }
 };
@@ -409,71 +421,6 @@ struct actor_ended {
   friend bool operator==(const actor_ended&, const actor_ended&) = default;
 };
 
-// --- The store: workers and their node -----------------------------------------------------------
-
-enum class store_status : std::uint8_t { ok = 0, full = 1, disk_full = 2, unknown = 3 };
-
-/// Where an object lies in the node's memory, for the hosts at both ends: machines neither know it
-/// nor read it. All zero where memory has no places, as in a simulation.
-struct object_place {
-  std::uint32_t segment = 0;     ///< of shared memory; the host's number
-  std::uint32_t descriptor = 0;  ///< of the segment, in the node's process
-  std::uint64_t offset = 0;      ///< bytes
-  friend bool operator==(const object_place&, const object_place&) = default;
-};
-/// Room for an object. Answered by `object_created`, perhaps much later: the store makes room
-/// first.
-struct create_object {
-  object_key object;
-  std::uint64_t size = 0;
-  /// Answered at once: nobody makes room for it, and it takes the first half of the store only.
-  bool at_once = false;
-  friend bool operator==(const create_object&, const create_object&) = default;
-};
-struct object_created {
-  object_key object;
-  store_status status = store_status::ok;
-  error_fields why;
-  object_place place{};
-  friend bool operator==(const object_created&, const object_created&) = default;
-};
-/// It is written and never changes again.
-struct publish_object {
-  object_key object;
-  /// The name that its memory was asked for with, if another; that one is forgotten. The object has
-  /// none yet.
-  object_key draft{};
-  friend bool operator==(const publish_object&, const publish_object&) = default;
-};
-/// The sender reads it until `unpin_object`. Answered by `object_pinned` when it is in memory.
-struct pin_object {
-  object_key object;
-  friend bool operator==(const pin_object&, const pin_object&) = default;
-};
-struct object_pinned {
-  object_key object;
-  store_status status = store_status::ok;
-  error_fields why;
-  object_place place{};
-  friend bool operator==(const object_pinned&, const object_pinned&) = default;
-};
-struct unpin_object {
-  object_key object;
-  friend bool operator==(const unpin_object&, const unpin_object&) = default;
-};
-/// From the owner: nobody refers to it any more.
-struct free_object {
-  object_key object;
-  friend bool operator==(const free_object&, const free_object&) = default;
-};
-/// From the node to the owner: a published object can't be read any more, or its writer died before
-/// it was published.
-struct object_lost {
-  object_key object;
-  error_fields why;
-  friend bool operator==(const object_lost&, const object_lost&) = default;
-};
-
 /// All of them; the order is the number on the wire. New ones go last.
 using message =
     std::variant<borrow, borrowed, gone, unborrow, handed_over, settled, fulfil, fulfilled,
@@ -485,6 +432,18 @@ using message =
                  actor_ended, create_object, object_created, publish_object, pin_object,
                  object_pinned, unpin_object, free_object, object_lost, ask_to_leave, leave_answer,
                  stream_room, stream_item, reserve_group, find_group, group_registered, ask_group,
-                 group_told, remove_group, group_removed>;
+                 group_told, remove_group, group_removed, join_cluster, node_report, place_leases,
+                 leases_placed, leases_unplaceable, lease_elsewhere, watch_node, ask_death,
+                 fetch_object, fetch_answer, fetch_part, object_part, end_fetch, object_kept,
+                 object_dropped, keep_object, prepare_bundles, bundles_prepared, bundles_refused,
+                 commit_bundles, release_bundles, begin_job, job_begun, end_job, job_ended,
+                 resume_words, words_kept, drain_node, drain_answer, leave_cluster, other_nodes,
+                 node_drained, may_leave, take_object, object_taken, object_moved>;
+
+/// It says anew all that others of its kind have said, so a lasting link neither counts nor keeps
+/// it: over a new one it is said as it is then.
+inline bool is_view(const message& one) noexcept {
+  return std::holds_alternative<node_report>(one);
+}
 
 }  // namespace mobula::engine

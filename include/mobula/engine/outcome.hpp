@@ -32,11 +32,13 @@ struct outcome {
   outcome_kind kind = outcome_kind::pending;
   payload value;             ///< of `value`
   std::uint64_t size = 0;    ///< of `stored`: bytes in the store under the object's key
+  party node{};              ///< of `stored`: whose store
   key_list refs;             ///< futures, promises and actors inside the value
   std::shared_ptr<const error_fields> why;  ///< of `failed`; never null there
 
   friend bool operator==(const outcome& a, const outcome& b) {
-    return a.kind == b.kind && a.value == b.value && a.size == b.size && a.refs == b.refs &&
+    return a.kind == b.kind && a.value == b.value && a.size == b.size &&
+           a.node == b.node && a.refs == b.refs &&
            (a.why == b.why || (a.why && b.why && *a.why == *b.why));
   }
 };

@@ -3,20 +3,17 @@
 /// The invariants of one entry of a `references`.
 
 #include <cstdint>
-#include <functional>
-
-#include <boost/unordered/unordered_flat_set.hpp>
 
 #include "mobula/core/assert.hpp"
 #include "mobula/engine/ids.hpp"
+#include "mobula/engine/party_ranges.hpp"
 #include "mobula/engine/reference_entries.hpp"
 
 namespace mobula::engine {
 
 /// Asserts them. O(what is open about it).
 inline void verify_entry(std::uint32_t index, party self, const reference_entries& entries,
-                         const open_references& dealings,
-                         const boost::unordered_flat_set<party, std::hash<party>>& dead) {
+                         const open_references& dealings, const party_ranges& dead) {
   const reference_entry& one = entries[index];
   std::uint64_t on_way = 0, owed = 0, covers = 0, borrowers = 0, count = 0;
   bool owns = false;
@@ -47,6 +44,20 @@ inline void verify_entry(std::uint32_t index, party self, const reference_entrie
   if (one.standing == standing::own && one.promise != 0) {
     MOBULA_ASSERT(entries[one.promise].promise == index, "a promise has lost its object");
   }
+}
+
+/// Those of all. O(everything).
+inline void verify_entries(party self, const reference_entries& entries,
+                           const open_references& dealings, const party_ranges& dead) {
+  std::size_t held = 0, open = 0;
+  for (std::uint32_t i = 1; i < entries.end(); ++i) {
+    if (entries[i].standing == standing::nothing) continue;
+    ++held;
+    open += entries[i].open.count;
+    verify_entry(i, self, entries, dealings, dead);
+  }
+  MOBULA_ASSERT(held == entries.held(), "entries are miscounted");
+  MOBULA_ASSERT(open == dealings.count(), "dealings are miscounted");
 }
 
 }  // namespace mobula::engine

@@ -32,6 +32,10 @@ struct open_reference {
   bool idle() const noexcept {
     return on_way == 0 && owed == 0 && covers == 0 && !borrows && !owns;
   }
+  template <class Archive>
+  void state(Archive& of) {
+    of(on_way, owed, covers, borrows, owns);
+  }
 };
 using open_references = dealing_table<open_reference>;
 
@@ -50,6 +54,12 @@ struct reference_entry {
   std::uint64_t generation = 1;  ///< of the own key that is or will be here
   open_references::list open;
   std::shared_ptr<const error_fields> why;  ///< of what is lost
+
+  template <class Archive>
+  void state(Archive& of) {
+    of(key, uses, borrowers, covers, tag, promise, standing, settled, queued, kept, numbered,
+       generation, open, why);
+  }
 };
 
 /// Entries keep their index while they live; references to them end when one is made. An own key
@@ -65,11 +75,11 @@ class reference_entries {
   /// 0 where there is none. The entry 0 is empty for ever.
   std::uint32_t find(object_key key) const {
     if (key.owner == self_) {
-      const std::uint64_t slot = key.number & index_mask;
-      if (slot < slots_.size()) {
+      const std::uint64_t place = key.number & index_mask;
+      if (place < slots_.size()) {
         // Where the slot is free, `promise` is another free slot, and has no key.
         const std::uint32_t index =
-            is_promise_key(key) ? slots_[slot].promise : static_cast<std::uint32_t>(slot);
+            is_promise_key(key) ? slots_[place].promise : static_cast<std::uint32_t>(place);
         if (slots_[index].key == key) return index;
       }
     }
@@ -118,6 +128,13 @@ class reference_entries {
   /// Indices are below it.
   std::uint32_t end() const noexcept { return static_cast<std::uint32_t>(slots_.size()); }
   std::size_t held() const noexcept { return held_; }
+
+  /// What it knows: see `state.hpp`.
+  template <class Archive>
+  void state(Archive& of) {
+    of(slots_, free_, held_);
+    of.sorted(by_key_);
+  }
 
  private:
   // 268 million keys at once, and 34 thousand million lives of each slot.

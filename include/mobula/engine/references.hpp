@@ -10,11 +10,10 @@
 #include <utility>
 #include <vector>
 
-#include <boost/unordered/unordered_flat_set.hpp>
-
 #include "mobula/core/assert.hpp"
 #include "mobula/core/error_fields.hpp"
 #include "mobula/engine/messages.hpp"
+#include "mobula/engine/party_ranges.hpp"
 #include "mobula/engine/reference_checks.hpp"
 #include "mobula/engine/reference_entries.hpp"
 #include "mobula/engine/reference_losses.hpp"
@@ -41,7 +40,7 @@ namespace mobula::engine {
 ///  - Nothing is open with a party that is dead.
 ///
 /// Keys that `make` gives are found by array access. Nothing allocates once the tables have grown.
-/// What the table remembers of dead parties is their number.
+/// What the table remembers of dead parties is their number, in ranges.
 class references {
  public:
   references(party self, references_host& host) : self_(self), host_(host), entries_(self) {}
@@ -272,10 +271,11 @@ class references {
   }
 
   /// Its link is cut, and nothing comes from it any more. `how` it died is for errors: `crashed
-  /// with signal 11`, or empty. O(what is open with it).
+  /// with signal 11`, or empty. More than one may say it: its node, the head, the link. O(what is
+  /// open with it).
   void party_gone(party who, const std::string& how = {}) {
     MOBULA_ASSERT(who != self_, "a party sees its own death");
-    if (!dead_.insert(who).second) return stray();
+    if (!dead_.insert(who)) return;
     while (const std::uint32_t next = dealings_.first_of(who)) {
       const open_references::dealing was = dealings_[next];
       reference_entry& one = entries_[was.entry];
@@ -327,16 +327,13 @@ class references {
   /// Asserts the invariants. O(everything).
   void verify() const {
     MOBULA_ASSERT(!draining_ && idle_.empty() && losses_.empty(), "something is left to be told");
-    std::size_t held = 0, open = 0;
-    for (std::uint32_t i = 1; i < entries_.end(); ++i) {
-      const reference_entry& one = entries_[i];
-      if (one.standing == standing::nothing) continue;
-      ++held;
-      open += one.open.count;
-      verify_entry(i, self_, entries_, dealings_, dead_);
-    }
-    MOBULA_ASSERT(held == entries_.held(), "entries are miscounted");
-    MOBULA_ASSERT(open == dealings_.count(), "dealings are miscounted");
+    verify_entries(self_, entries_, dealings_, dead_);
+  }
+  /// What it knows between two events: see `state.hpp`.
+  template <class Archive>
+  void state(Archive& of) {
+    of(entries_, dealings_, stray_);
+    of(dead_);
   }
 
  private:
@@ -490,7 +487,7 @@ class references {
   references_host& host_;
   reference_entries entries_;
   open_references dealings_;
-  boost::unordered_flat_set<party, std::hash<party>> dead_;
+  party_ranges dead_;
   std::vector<std::uint32_t> idle_;  ///< had no use and no borrower when they came here
   std::vector<object_key> losses_;   ///< not told yet
   bool draining_ = false;

@@ -18,28 +18,10 @@
 #include "mobula/core/function.hpp"
 #include "mobula/engine/ids.hpp"
 #include "mobula/engine/messages.hpp"
+#include "mobula/engine/wire_layout.hpp"
+#include "mobula/engine/wire_store.hpp"
 
 namespace mobula::engine::wire {
-
-template <std::size_t N>
-struct layout {
-  std::string_view name;
-  std::array<const char*, N> fields;
-};
-
-template <class... Names>
-constexpr layout<sizeof...(Names)> fields_of(std::string_view name, Names... fields) {
-  return {name, {fields...}};
-}
-
-struct no_layout {};
-template <class T>
-inline constexpr no_layout layout_of{};
-
-/// Written field after field in the order below, which is the struct's own: these, and no others,
-/// have no layout of a special kind.
-template <class T>
-concept with_fields = !std::is_same_v<decltype(layout_of<T>), const no_layout>;
 
 // --- What messages consist of --------------------------------------------------------------------
 
@@ -97,7 +79,7 @@ inline constexpr auto layout_of<want_leases> = fields_of("want_leases", "lease_c
                                                          "purpose", "resources",
                                                          "resources_to_place", "what",
                                                          "fail_if_infeasible", "environment",
-                                                         "where");
+                                                         "where", "rule", "placed");
 template <>
 inline constexpr auto layout_of<lease_granted> =
     fields_of("lease_granted", "lease_class", "lease", "worker");
@@ -157,7 +139,7 @@ template <>
 inline constexpr auto layout_of<register_actor> = fields_of(
     "register_actor", "actor", "request", "name", "name_space", "type", "label", "get_if_exists",
     "detached", "max_restarts", "max_concurrency", "groups", "purpose", "resources",
-    "resources_to_place", "fail_if_infeasible", "about", "environment", "where");
+    "resources_to_place", "fail_if_infeasible", "about", "environment", "where", "rule");
 template <>
 inline constexpr auto layout_of<actor_registered> =
     fields_of("actor_registered", "request", "how", "actor", "type", "label", "about");
@@ -171,7 +153,7 @@ template <>
 inline constexpr auto layout_of<watch_actor> = fields_of("watch_actor", "actor");
 template <>
 inline constexpr auto layout_of<actor_changed> =
-    fields_of("actor_changed", "actor", "state", "life", "worker", "why");
+    fields_of("actor_changed", "actor", "state", "life", "worker", "why", "node");
 template <>
 inline constexpr auto layout_of<kill_actor> =
     fields_of("kill_actor", "actor", "restart", "who");
@@ -194,7 +176,8 @@ inline constexpr auto layout_of<actor_ended> =
 template <>
 inline constexpr auto layout_of<reserve_group> = fields_of("reserve_group", "request", "name",
                                                            "name_space", "how", "bundles",
-                                                           "fail_if_infeasible");
+                                                           "fail_if_infeasible", "job",
+                                                           "detached");
 template <>
 inline constexpr auto layout_of<find_group> = fields_of("find_group", "request", "name",
                                                         "name_space");
@@ -211,31 +194,74 @@ inline constexpr auto layout_of<remove_group> = fields_of("remove_group", "group
 template <>
 inline constexpr auto layout_of<group_removed> = fields_of("group_removed", "group", "why");
 
-// --- The store -----------------------------------------------------------------------------------
+template <>
+inline constexpr auto layout_of<numbered_bundle> = fields_of("numbered_bundle", "index",
+                                                             "resources");
+template <>
+inline constexpr auto layout_of<prepare_bundles> = fields_of("prepare_bundles", "group", "attempt",
+                                                             "name", "may_wait", "bundles");
+template <>
+inline constexpr auto layout_of<bundles_prepared> = fields_of("bundles_prepared", "group",
+                                                              "attempt");
+template <>
+inline constexpr auto layout_of<bundles_refused> = fields_of("bundles_refused", "group", "attempt");
+template <>
+inline constexpr auto layout_of<commit_bundles> = fields_of("commit_bundles", "group");
+template <>
+inline constexpr auto layout_of<release_bundles> = fields_of("release_bundles", "group", "attempt",
+                                                             "why");
+
+// --- Many nodes ----------------------------------------------------------------------------------
 
 template <>
-inline constexpr auto layout_of<object_place> =
-    fields_of("object_place", "segment", "descriptor", "offset");
+inline constexpr auto layout_of<place_rule> =
+    fields_of("place_rule", "kind", "soft", "node", "labels");
 template <>
-inline constexpr auto layout_of<create_object> =
-    fields_of("create_object", "object", "size", "at_once");
+inline constexpr auto layout_of<join_cluster> =
+    fields_of("join_cluster", "name", "total", "labels");
 template <>
-inline constexpr auto layout_of<object_created> =
-    fields_of("object_created", "object", "status", "why", "place");
+inline constexpr auto layout_of<node_report> = fields_of("node_report", "available", "kept");
 template <>
-inline constexpr auto layout_of<publish_object> =
-    fields_of("publish_object", "object", "draft");
+inline constexpr auto layout_of<place_leases> =
+    fields_of("place_leases", "requester", "lease_class", "wanted", "resources",
+              "resources_to_place", "rule", "where");
 template <>
-inline constexpr auto layout_of<pin_object> = fields_of("pin_object", "object");
+inline constexpr auto layout_of<leases_placed> =
+    fields_of("leases_placed", "requester", "lease_class", "node", "count");
 template <>
-inline constexpr auto layout_of<object_pinned> =
-    fields_of("object_pinned", "object", "status", "why", "place");
+inline constexpr auto layout_of<leases_unplaceable> =
+    fields_of("leases_unplaceable", "requester", "lease_class", "why", "is_final");
 template <>
-inline constexpr auto layout_of<unpin_object> = fields_of("unpin_object", "object");
+inline constexpr auto layout_of<lease_elsewhere> =
+    fields_of("lease_elsewhere", "lease_class", "node", "count");
 template <>
-inline constexpr auto layout_of<free_object> = fields_of("free_object", "object");
+inline constexpr auto layout_of<watch_node> = fields_of("watch_node", "node");
 template <>
-inline constexpr auto layout_of<object_lost> = fields_of("object_lost", "object", "why");
+inline constexpr auto layout_of<ask_death> = fields_of("ask_death", "who");
+template <>
+inline constexpr auto layout_of<begin_job> = fields_of("begin_job", "name_space", "node");
+template <>
+inline constexpr auto layout_of<job_begun> = fields_of("job_begun", "job", "name_space");
+template <>
+inline constexpr auto layout_of<end_job> = fields_of("end_job");
+template <>
+inline constexpr auto layout_of<job_ended> = fields_of("job_ended", "job");
+template <>
+inline constexpr auto layout_of<resume_words> = fields_of("resume_words", "kept");
+template <>
+inline constexpr auto layout_of<words_kept> = fields_of("words_kept", "kept");
+template <>
+inline constexpr auto layout_of<drain_node> = fields_of("drain_node", "request", "node", "lasts");
+template <>
+inline constexpr auto layout_of<drain_answer> = fields_of("drain_answer", "request", "why");
+template <>
+inline constexpr auto layout_of<leave_cluster> = fields_of("leave_cluster", "lasts", "others");
+template <>
+inline constexpr auto layout_of<other_nodes> = fields_of("other_nodes", "others");
+template <>
+inline constexpr auto layout_of<node_drained> = fields_of("node_drained");
+template <>
+inline constexpr auto layout_of<may_leave> = fields_of("may_leave");
 
 // --- Walking over them ---------------------------------------------------------------------------
 
@@ -245,7 +271,7 @@ template <class T, class F>
 constexpr void visit_fields(T& value, F&& f) {
   using type = std::remove_const_t<T>;
   constexpr std::size_t n = layout_of<type>.fields.size();
-  static_assert(n <= 18, "one more line below, please");
+  static_assert(n <= 19, "one more line below, please");
   [[maybe_unused]] const auto each = [&f](auto&... members) {
     std::size_t at = 0;
     (f(layout_of<type>.fields[at++], members), ...);
@@ -271,9 +297,9 @@ constexpr void visit_fields(T& value, F&& f) {
   } else if constexpr (n == 12) {
     auto& [a, b, c, d, e, g, h, i, j, k, l, m] = value;
     each(a, b, c, d, e, g, h, i, j, k, l, m);
-  } else if constexpr (n == 18) {
-    auto& [a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t] = value;
-    each(a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t);
+  } else if constexpr (n == 19) {
+    auto& [a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u] = value;
+    each(a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, t, u);
   } else {
     static_assert(n == 0, "one more line above, please");
   }
@@ -329,6 +355,7 @@ constexpr bool is_known(death_kind one) {
     case death_kind::ended:
     case death_kind::out_of_memory:
     case death_kind::lost:
+    case death_kind::drained:
       return true;
   }
   return false;
@@ -380,6 +407,16 @@ constexpr bool is_known(group_answer_kind one) {
     case group_answer_kind::none:
     case group_answer_kind::taken:
     case group_answer_kind::refused:
+      return true;
+  }
+  return false;
+}
+constexpr bool is_known(place_kind one) {
+  switch (one) {
+    case place_kind::anywhere:
+    case place_kind::spread:
+    case place_kind::on_node:
+    case place_kind::labels:
       return true;
   }
   return false;

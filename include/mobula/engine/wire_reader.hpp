@@ -99,6 +99,7 @@ inline constexpr std::size_t key_bytes = 16;
 inline constexpr std::size_t carried_bytes_min = key_bytes + 1 + 2;
 inline constexpr std::size_t party_bytes = 8;
 inline constexpr std::size_t bundle_bytes_min = 3 * 8 + 1 + 1;
+inline constexpr std::size_t numbered_bundle_bytes_min = 4 + 3 * 8 + 1;
 
 inline void get(byte_reader& in, bool& value, const place& at) {
   const std::uint64_t one = in.number(1, at);
@@ -162,6 +163,9 @@ inline void get(byte_reader& in, std::vector<party>& list, const place& at) {
 }
 inline void get(byte_reader& in, std::vector<group_bundle>& list, const place& at) {
   get_list(in, list, bundle_bytes_min, at);
+}
+inline void get(byte_reader& in, std::vector<numbered_bundle>& list, const place& at) {
+  get_list(in, list, numbered_bundle_bytes_min, at);
 }
 inline void get(byte_reader& in, carried_list& list, const place& at) {
   get_list(in, list, carried_bytes_min, at);
@@ -235,6 +239,7 @@ inline void get(byte_reader& in, outcome& value, const place& at) {
       break;
     case outcome_kind::stored:
       get(in, value.size, place{&at, "size"});
+      get(in, value.node, place{&at, "node"});
       get(in, value.refs, place{&at, "refs"});
       break;
     case outcome_kind::failed: {

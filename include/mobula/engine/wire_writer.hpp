@@ -152,6 +152,10 @@ void put(Sink& out, const std::vector<group_bundle>& list, const place& at) {
   put_list(out, list, at);
 }
 template <class Sink>
+void put(Sink& out, const std::vector<numbered_bundle>& list, const place& at) {
+  put_list(out, list, at);
+}
+template <class Sink>
 void put(Sink& out, const std::vector<party>& list, const place& at) {
   put_list(out, list, at);
 }
@@ -200,12 +204,16 @@ void put(Sink& out, const outcome& value, const place& at) {
   const bool is_failed = value.kind == outcome_kind::failed;
   if constexpr (Sink::checks) {
     MOBULA_ASSERT(is_value || value.value.empty(), "only an inline outcome has bytes");
-    MOBULA_ASSERT(is_stored || value.size == 0, "only a stored outcome has a size");
+    MOBULA_ASSERT(is_stored || (value.size == 0 && value.node.empty()),
+                  "only a stored outcome has a size and a place");
     MOBULA_ASSERT(is_value || is_stored || value.refs.empty(), "only a value has references");
     MOBULA_ASSERT(is_failed == (value.why != nullptr), "a failed outcome, and no other, says why");
   }
   if (is_value) put(out, value.value, place{&at, "value"});
-  if (is_stored) put(out, value.size, at);
+  if (is_stored) {
+    put(out, value.size, at);
+    put(out, value.node, at);
+  }
   if (is_value || is_stored) put(out, value.refs, place{&at, "refs"});
   if (is_failed) put(out, *value.why, place{&at, "why"});
 }

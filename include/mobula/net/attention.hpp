@@ -20,12 +20,16 @@ namespace mobula::net {
 /// Which of a process's threads sleeps until something comes.
 enum class sleeper : std::uint32_t { helper = 1, leader = 2 };
 
+/// Whether news wakes one that dozes.
+enum class urgency : std::uint8_t { now, can_wait };
+
 /// No deadline.
 inline constexpr std::int64_t no_deadline = std::numeric_limits<std::int64_t>::max();
 
-/// One word that says who is to be woken: 0 for nobody (somebody polls), else a `sleeper`. It lies
-/// in shared memory, zero at first. Any thread of any process, without locks; no system call where
-/// nobody sleeps.
+/// One word that says who is to be woken: 0 for nobody (somebody polls), else a `sleeper`, and
+/// whether it dozes: then news that can wait does not wake it, and it looks by itself, at its
+/// deadline. It lies in shared memory, zero at first. Any thread of any process, without locks; no
+/// system call where nobody sleeps.
 ///
 /// No wake-up is lost: who has news writes the news, then reads the word; who is about to sleep
 /// writes the word (`expect`), then looks for news. Both are sequentially consistent, so one of the
@@ -36,6 +40,14 @@ class attention {
  public:
   /// From now on this one is woken. The caller then looks for news once more, and sleeps.
   void expect(sleeper who) noexcept { word_.store(static_cast<std::uint32_t>(who)); }
+  /// The same, but only for what can't wait.
+  void expect_dozing(sleeper who) noexcept {
+    word_.store(static_cast<std::uint32_t>(who) | dozes);
+  }
+  /// This one is woken, dozing or not.
+  bool expects(sleeper who) const noexcept {
+    return (word_.load() & ~dozes) == static_cast<std::uint32_t>(who);
+  }
   /// Somebody polls, and nobody is woken.
   void awake() noexcept {
     if (word_.load(std::memory_order_relaxed) != 0) word_.store(0);
@@ -51,8 +63,8 @@ class attention {
       until.tv_sec = static_cast<time_t>(positive / 1'000'000'000);
       until.tv_nsec = static_cast<long>(positive % 1'000'000'000);
     }
-    while (word_.load() == mine) {
-      const long result = ::syscall(SYS_futex, address(), FUTEX_WAIT_BITSET, mine,
+    for (std::uint32_t word = word_.load(); (word & ~dozes) == mine; word = word_.load()) {
+      const long result = ::syscall(SYS_futex, address(), FUTEX_WAIT_BITSET, word,
                                     deadline == no_deadline ? nullptr : &until, nullptr, mine);
       if (result != 0 && errno == ETIMEDOUT) return;
     }
@@ -62,9 +74,10 @@ class attention {
   void wake_helper() noexcept { wake_all_of(static_cast<std::uint32_t>(sleeper::helper)); }
 
   /// To be called after the news is there. Wakes who is expected to sleep, if anybody is.
-  void wake() noexcept {
-    if (word_.load() == 0) return;
-    const std::uint32_t who = word_.exchange(0);
+  void wake(urgency how = urgency::now) noexcept {
+    const std::uint32_t word = word_.load();
+    if (word == 0 || (how == urgency::can_wait && (word & dozes) != 0)) return;
+    const std::uint32_t who = word_.exchange(0) & ~dozes;
     if (who == 0) return;
     mobula::detail::fault(mobula::detail::fault_point::waking);
     wake_all_of(who);
@@ -92,6 +105,8 @@ class attention {
   }
 
  private:
+  static constexpr std::uint32_t dozes = 4;
+
   // Without FUTEX_PRIVATE_FLAG: the sleeper has the word at another address.
   void wake_all_of(std::uint32_t bits) noexcept {
     ::syscall(SYS_futex, address(), FUTEX_WAKE_BITSET, INT_MAX, nullptr, nullptr, bits);

@@ -70,21 +70,25 @@ class endpoint {
   /// That has no limit of its own: the caller bounds what it has under way (`waiting_bytes`).
   /// Nobody sees it before `flush`. Throws `std::length_error` beyond `message_bytes_max`,
   /// `std::system_error` (ENOBUFS) where this needs a ring and all are in use.
-  sent send(std::uint64_t to, std::uint32_t tag, std::span<const std::byte> bytes) {
-    return said(
-        outbox_.send(to, bytes.size(), [&](detail::outbound& out) { out.put(tag, bytes); }));
+  sent send(std::uint64_t to, std::uint32_t tag, std::span<const std::byte> bytes,
+            urgency how = urgency::now) {
+    return said(outbox_.send(to, bytes.size(), how,
+                             [&](detail::outbound& out) { out.put(tag, bytes); }));
   }
   /// The same without a copy where `size` is at most a quarter of a ring: `fill(std::byte* where)`
   /// writes all `size` bytes, at an address that is a multiple of 8. It is not called where `to`
   /// is unknown. If it throws, nothing is sent. It does not use the endpoint.
   template <class Fill>
-  sent send(std::uint64_t to, std::uint32_t tag, std::size_t size, Fill&& fill) {
-    return said(outbox_.send(to, size, [&](detail::outbound& out) { out.put(tag, size, fill); }));
+  sent send(std::uint64_t to, std::uint32_t tag, std::size_t size, Fill&& fill,
+            urgency how = urgency::now) {
+    return said(outbox_.send(to, size, how,
+                             [&](detail::outbound& out) { out.put(tag, size, fill); }));
   }
 
   /// Publishes what was sent since the last call, and what waits as far as there is room for it.
-  /// Each receiver that sleeps is woken once. O(receivers).
-  void flush() noexcept { outbox_.flush(); }
+  /// Each receiver that sleeps is woken once; but not one that dozes, where `others` can wait and
+  /// all that it is sent was sent so. O(receivers).
+  void flush(urgency others = urgency::now) noexcept { outbox_.flush(others); }
 
   /// Something waits for room in a ring. The reader that makes some wakes this process, and then
   /// `flush` goes on.
@@ -131,6 +135,10 @@ class endpoint {
 
   /// From now on senders wake this kind of thread.
   void expect_wake(sleeper who) noexcept { slot_.bed.expect(who); }
+  /// The same, but for what can wait: the thread looks for that when its sleep is over, so it has a
+  /// deadline that is near.
+  void expect_wake_dozing(sleeper who) noexcept { slot_.bed.expect_dozing(who); }
+  bool expects_wake(sleeper who) const noexcept { return slot_.bed.expects(who); }
   /// Somebody polls: senders wake nobody.
   void awake() noexcept { slot_.bed.awake(); }
   /// Until woken, or the deadline in nanoseconds of CLOCK_MONOTONIC. Returns at once where somebody

@@ -74,6 +74,8 @@ class outbound {
 
   /// Its owner's: it is on the list of what `flush` looks at.
   bool touched = false;
+  /// The same: something that can't wait was sent and is not published yet.
+  bool urgent = false;
 
  private:
   static constexpr std::size_t kept_bytes_max = std::size_t{1} << 20;

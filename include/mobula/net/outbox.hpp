@@ -25,7 +25,7 @@ class outbox {
 
   /// Calls `put(outbound&)` to send something of `bytes` bytes to `to`. False: it does not live.
   template <class Put>
-  bool send(std::uint64_t to, std::size_t bytes, Put&& put) {
+  bool send(std::uint64_t to, std::size_t bytes, urgency how, Put&& put) {
     peer* its = peers_.find(to);
     if (its == nullptr || !its->out) {
       if (!exchange_.lives(to)) return false;
@@ -43,10 +43,11 @@ class outbox {
       its->out->touched = true;
     }
     put(*its->out);
+    if (how == urgency::now) its->out->urgent = true;
     return true;
   }
 
-  void flush() noexcept {
+  void flush(urgency others) noexcept {
     std::size_t kept = 0;
     for (peer* its : touched_) {
       outbound& out = *its->out;
@@ -60,7 +61,8 @@ class outbox {
       if (out.unpublished()) {
         if (out.publish()) push_ready(*its->its_slot, out.ring());
         mobula::detail::fault(mobula::detail::fault_point::reader_listed);
-        its->its_slot->bed.wake();
+        its->its_slot->bed.wake(out.urgent ? urgency::now : others);
+        out.urgent = out.urgent && out.waits();
       }
       out.touched = out.waits();
       if (out.touched) touched_[kept++] = its;

@@ -54,7 +54,7 @@ class quiet_host final : public executor_host {
   void room_made(body&) override {}
   void resume(body&) override {}
   key_list uncovered(body&) override { return {}; }
-  void pin(object_key object) override { wanted.push_back(object); }
+  void pin(object_key object, const outcome&) override { wanted.push_back(object); }
   void unpin(object_key) override {}
   void discard(actor_life&) override {}
   std::string function_name(const mobula::detail::function_id&) const override { return {}; }

@@ -39,6 +39,9 @@ class quiet_host final : public node_host {
   void spill(object_key, std::uint64_t) override {}
   void restore(object_key, std::uint64_t) override {}
   void erase_spilled(object_key) override {}
+  void take_memory(object_key, std::uint64_t) override {}
+  void write_part(const object_part&) override {}
+  void send_part(party, const fetch_part&) override {}
   void warn(const std::string&) override {}
 };
 

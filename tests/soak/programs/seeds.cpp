@@ -59,8 +59,27 @@ mobula::runtime_options options_of(std::uint64_t seed) {
                               .disk_full = 0.1,
                               .disk_errors = 0.1,
                               .store_full = 0.1,
+                              .clock_skew = 24h,
+                              .clock_drift = 0.1,
                               .until = 20s,
                               .swarm = true};
+  }
+  if (seed % 4 == 3) {  // and every fourth is one of several nodes
+    made.simulation.nodes.clear();
+    for (std::uint64_t i = 0; i < 2 + seed / 4 % 4; ++i) {
+      made.simulation.nodes.push_back({.cpus = 2.0 + static_cast<double>((seed + i) % 3)});
+    }
+    made.simulation.faults.head_deaths = 0.3;
+    made.simulation.faults.head_death = 500ms;
+    made.simulation.faults.node_crashes = 0.3;
+    made.simulation.faults.node_return = 2s;
+    made.simulation.faults.node_drains = 0.3;
+    made.simulation.faults.node_drain = 2s;
+    made.simulation.faults.node_pauses = 0.3;
+    made.simulation.faults.node_pause = 2s;
+    made.simulation.faults.node_cuts = 0.3;
+    // Of every second one it is more than silence: then who is cut off is dead.
+    made.simulation.faults.node_cut = seed % 8 == 3 ? 2s : 10s;
   }
   return made;
 }
@@ -91,6 +110,7 @@ std::uint64_t stray_references() {
 }
 
 /// Whoever has done with a stored object says so while the store still has it, unless somebody died.
+/// For one node.
 void judge_the_store() {
   mobula::simulation::simulation_host& host =
       mobula::testing::detail_of_kit::require("judge_the_store");
@@ -129,9 +149,11 @@ bool run(std::uint64_t seed, const char* trace = nullptr) {
   try {
     const mobula::runtime runtime{options_of(seed)};
     if (trace != nullptr) mobula::testing::write_trace(trace);
-    judge_the_store();
+    const bool is_alone = mobula::nodes().size() == 1;
+    if (is_alone) judge_the_store();
     const mobula::fault_plan faults = mobula::testing::faults_of_this_run();
-    if (faults.worker_crashes == 0) {
+    const bool nodes_die = faults.node_crashes != 0 || soak::cuts_are_long(faults);
+    if (faults.worker_crashes == 0 && !nodes_die) {
       all.limit_cpus(static_cast<std::int64_t>(mobula::total_resources().cpus * 10'000));
     }
     soak::random_program program(seed, faults);

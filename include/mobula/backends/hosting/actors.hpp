@@ -48,7 +48,7 @@ inline void program_process::constructor_watch::fired(detail::waiter& link) noex
   auto why = std::make_shared<const error_fields>(describe(self.constructor->failed()->cause()));
   const inside held(self.process->loop_);
   self.process->event([&] {
-    self.process->transmit(self.process->program_.node_party,
+    self.process->transmit(self.process->home_.directory,
                            engine::message(engine::actor_arguments{self.actor, {}, why}));
   });
   self.told.store(true, std::memory_order_release);
@@ -80,6 +80,7 @@ inline detail::actor_ptr program_process::spawn(detail::task& constructor,
   }
   what.fail_if_infeasible = program_.options.infeasible == infeasible_policy::fail;
   what.where = place_of(options.where);
+  what.rule = rule_of(options.where);
 
   actor_about about{.class_name = request.type.name(),
                     .name = options.name,
@@ -95,7 +96,7 @@ inline detail::actor_ptr program_process::spawn(detail::task& constructor,
 
   const inside held(loop_);
   const engine::object_key key = what.actor = {
-      program_.node_party, (self().value() & 0x7fffff) << 40 | ++actors_made_};
+      home_.directory, (self().value() & 0x7fffff) << 40 | ++actors_made_};
   const std::string space = what.name_space;
   const std::string actor_label = what.label;
   auto answer = std::make_shared<actor_answer>();
@@ -147,7 +148,7 @@ inline detail::actor_ptr program_process::spawn(detail::task& constructor,
   if (how.why) {
     auto said = std::make_shared<const error_fields>(describe(how.why->cause()));
     event([&] {
-      transmit(program_.node_party, engine::message(engine::actor_arguments{key, {}, said}));
+      transmit(home_.directory, engine::message(engine::actor_arguments{key, {}, said}));
     });
   }
   if (how.waits) {  // as if its arguments never came
@@ -203,7 +204,7 @@ inline void program_process::construct(detail::task& constructor) {
     const inside held(loop_);
     if (failed) {
       event([&] {
-        transmit(program_.node_party,
+        transmit(home_.directory,
                  engine::message(engine::actor_arguments{key, {}, failed}));
       });
     }
@@ -224,7 +225,7 @@ inline detail::actor_ptr program_process::find(const std::string& name,
   const inside held(loop_);
   const std::uint64_t request = what.request = ++requests_;
   actor_answers_[request] = answer;
-  event([&] { transmit(program_.node_party, engine::message(std::move(what))); });
+  event([&] { transmit(home_.directory, engine::message(std::move(what))); });
   wait_for(answer->arrived);
   const engine::actor_registered& said = answer->what;
   if (said.how == engine::registration::other_type) {
@@ -253,7 +254,7 @@ inline void program_process::kill(actor_handle& one, bool restart) {
   const std::string who = detail::body_runner::killer_of(one);
   const inside held(loop_);
   event([&] {
-    transmit(program_.node_party, engine::message(engine::kill_actor{key, restart, who}));
+    transmit(home_.directory, engine::message(engine::kill_actor{key, restart, who}));
     if (restart) return owner_.restarting(key);
     owner_.killed(key,
                   std::make_shared<const error_fields>(

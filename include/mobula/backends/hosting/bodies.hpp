@@ -56,7 +56,7 @@ inline void program_process::discard(engine::actor_life& one) {
   }
   if (one.begun) return;
   engine::for_each_mention(one.made.constructor, [this](engine::object_key key) {
-    owner_.refs().arrived(program_.node_party, key);
+    owner_.refs().arrived(home_.directory, key);
     owner_.refs().drop(key);
   });
   owner_.step(now());
@@ -67,6 +67,9 @@ inline bool program_process::is_coroutine(const detail::function_id& of) const {
   } catch (const error&) {  // it is not in this program, which the call is told when it runs
     return false;
   }
+}
+inline bool program_process::shares_worker(const engine::body& one) const {
+  return holds_only_cpus(one.what().arguments);
 }
 inline std::string program_process::function_name(const detail::function_id& of) const {
   return detail::readable_name(program_.function(of));
@@ -155,11 +158,12 @@ inline void program_process::run_body(engine::body& one) {
 }
 
 /// The function, its arguments and its result. For whoever has not entered.
-inline void program_process::run_function(engine::body& one, engine::body_end& end) {
+inline bool program_process::run_function(engine::body& one, engine::body_end& end,
+                                          std::unique_ptr<coroutine_body>* waits) {
   if (one.kind == engine::body_kind::destructor) {
     run_destructor(one);
     end.result.kind = engine::outcome_kind::value;
-    return;
+    return true;
   }
   const engine::invocation& what = one.what();
   const bool is_call = one.kind == engine::body_kind::call;
@@ -178,19 +182,21 @@ inline void program_process::run_function(engine::body& one, engine::body_end& e
     }
   } catch (const error& unknown) {
     end.result = engine::failed_outcome(describe(unknown));
-    return;
+    return true;
   }
-  for (std::uint32_t attempt = one.kind == engine::body_kind::constructor ? 1 : one.push.attempt;;
-       ++attempt) {
-    auto* const record = new body_task(program_.epoch, *entry);
-    if (!what.name.empty()) record->make_wishes().name = what.name;
-    const engine::object_key key = one.push.task;
-    record->number = key.owner.value() << 48 ^ key.number;
-    record->attempt = attempt;
-    if (self) {
-      record->actor = self.get();
-      self->add_reference();
-    }
+  std::uint32_t attempt = one.kind == engine::body_kind::constructor ? 1 : one.push.attempt;
+  if (waits != nullptr && entry->begin != nullptr) {
+    *waits = std::make_unique<coroutine_body>();
+    coroutine_body& run = **waits;
+    run.entry = entry;
+    run.self = std::move(self);
+    run.instance = instance;
+    run.retries = retries;
+    run.attempt = attempt;
+    return run_coroutine(one, run, end);
+  }
+  for (;; ++attempt) {
+    body_task* const record = make_record(one, *entry, self, attempt);
     std::exception_ptr thrown;
     {
       detail::frame mine(*record);
@@ -203,34 +209,122 @@ inline void program_process::run_function(engine::body& one, engine::body_end& e
       try {
         run_attempt(one, *entry, *record, instance, end);
         detail::fault(detail::fault_point::body_ended);
-      } catch (const detail::actor_exit&) {
-        end.exited = true;
-        end.result = engine::failed_outcome(
-            {.code = error_code::task,
-             .what = "this_actor::exit was called in a task",
-             .task = record->name(),
-             .node = program_.node.name});
       } catch (...) {
-        thrown = std::current_exception();
-        const detail::failure_ptr why = detail::failure_of_current_exception(
-            detail::body_runner::subject(*record), record->name(), program_.node.name);
-        end.result = engine::failed_outcome(describe(why->cause()));
+        thrown = note_exception(*record, end);
       }
       function_ended(mine);
     }
     record->end();
-    if (thrown == nullptr || end.exited) break;
-    const inside held(loop_);
-    if (!alive()) break;
-    end.retryable = program_.filter(what.filter).matches(thrown);
-    if (!end.retryable || retries == 0 || asked_to_stop()) break;
-    if (retries > 0) --retries;
-    if (is_call) one.push.attempt = attempt + 1;
+    if (!tries_again(one, thrown, retries, end)) break;
   }
+  function_is_over(one, *entry, instance, std::move(self));
+  return true;
+}
+
+/// The same for a coroutine: its first segment, or the next. For whoever has not entered.
+inline bool program_process::run_coroutine(engine::body& one, coroutine_body& run,
+                                           engine::body_end& end) {
+  for (;;) {
+    if (run.record == nullptr) {
+      run.record = make_record(one, *run.entry, run.self, run.attempt);
+      run.frame.emplace(*run.record);
+      run.frame->body = &one;
+      run.frame->instance = run.instance;
+      run.frame->restarted = one.actor != nullptr && one.actor->made.restarted;
+      if (run.self) place_in_group(static_cast<actor_handle&>(*run.self), *run.frame);
+      function_begins(run.entry, *run.frame);
+      detail::fault(detail::fault_point::body_begins);
+    } else {
+      run.frame->come_to_thread();
+    }
+    std::exception_ptr thrown;
+    try {
+      if (!run.segments) {
+        run.arguments = read_arguments(one, *run.record);
+        input read(run.arguments);
+        run.segments = run.entry->begin(nullptr, run.instance, false, &read);
+      }
+      if (asked_to_stop()) run.frame->request_stop();  // what was asked while it was on no thread
+      if (!run.segments->resume()) {
+        run.frame->leave_thread();
+        return false;
+      }
+      output written(spare_to_write::take());
+      run.segments->save_result(written);
+      run.segments.reset();
+      spare_to_read::give_back(std::move(run.arguments));
+      write_result(one, written.take(), end);
+      detail::fault(detail::fault_point::body_ended);
+    } catch (...) {
+      thrown = note_exception(*run.record, end);
+    }
+    run.segments.reset();
+    run.arguments = {};
+    function_ended(*run.frame);
+    run.frame.reset();
+    std::exchange(run.record, nullptr)->end();
+    if (!tries_again(one, thrown, run.retries, end)) break;
+    ++run.attempt;
+  }
+  function_is_over(one, *run.entry, run.instance, std::move(run.self));
+  return true;
+}
+
+inline body_task* program_process::make_record(const engine::body& one,
+                                               const detail::function_entry& entry,
+                                               const detail::actor_ptr& self,
+                                               std::uint32_t attempt) {
+  auto* const record = new body_task(program_.epoch, entry);
+  if (!one.what().name.empty()) record->make_wishes().name = one.what().name;
+  const engine::object_key key = one.push.task;
+  record->number = key.owner.value() << 48 ^ key.number;
+  record->attempt = attempt;
+  if (self) {
+    record->actor = self.get();
+    self->add_reference();
+  }
+  return record;
+}
+/// In a `catch` block around an attempt. Gives what a filter may ask of; null of an `exit`.
+inline std::exception_ptr program_process::note_exception(detail::task& record,
+                                                          engine::body_end& end) {
+  try {
+    throw;
+  } catch (const detail::actor_exit&) {
+    end.exited = true;
+    end.result = engine::failed_outcome(
+        {.code = error_code::task,
+         .what = "this_actor::exit was called in a task",
+         .task = record.name(),
+         .node = home_.about.name});
+    return nullptr;
+  } catch (...) {
+    const detail::failure_ptr why = detail::failure_of_current_exception(
+        detail::body_runner::subject(record), record.name(), home_.about.name);
+    end.result = engine::failed_outcome(describe(why->cause()));
+    return std::current_exception();
+  }
+}
+/// After an attempt. True: another follows.
+inline bool program_process::tries_again(engine::body& one, const std::exception_ptr& thrown,
+                                         std::int32_t& retries, engine::body_end& end) {
+  if (thrown == nullptr || end.exited) return false;
+  const inside held(loop_);
+  if (!alive()) return false;
+  end.retryable = program_.filter(one.what().filter).matches(thrown);
+  if (!end.retryable || retries == 0 || asked_to_stop()) return false;
+  if (retries > 0) --retries;
+  if (one.kind == engine::body_kind::call) ++one.push.attempt;
+  return true;
+}
+/// After the last.
+inline void program_process::function_is_over(engine::body& one,
+                                              const detail::function_entry& entry, void* instance,
+                                              detail::actor_ptr&& self) {
   if (one.actor == nullptr) return;
   glance held(loop_);
   if (one.kind == engine::body_kind::constructor && instance != nullptr) {
-    one.actor->user = new actor_object{instance, entry};
+    one.actor->user = new actor_object{instance, &entry};
   }
   if (self && count_handles_in_house(static_cast<actor_handle&>(*self))) held.changed();
   self = {};
@@ -240,6 +334,16 @@ inline void program_process::run_function(engine::body& one, engine::body_end& e
 inline void program_process::run_attempt(engine::body& one, const detail::function_entry& entry,
                                          detail::task& record, void*& instance,
                                          engine::body_end& end) {
+  message arguments = read_arguments(one, record);
+  output written(spare_to_write::take());
+  {
+    input read(arguments);
+    entry.invoke(instance, read, written);
+  }
+  spare_to_read::give_back(std::move(arguments));
+  write_result(one, written.take(), end);
+}
+inline message program_process::read_arguments(const engine::body& one, detail::task& record) {
   const engine::invocation& what = one.what();
   sent_arguments sent = take_resources(what.arguments, record);
   if (record.wishes && record.wishes->where.facts()) {
@@ -251,14 +355,10 @@ inline void program_process::run_attempt(engine::body& one, const detail::functi
     const inside held(loop_);
     sent.bytes = read_stored(stored.object, pins_.at(stored.object).place, stored.value.size);
   }
-  message arguments = unpack_here(sent.bytes, what.refs, &what.values);
-  output written(spare_to_write::take());
-  {
-    input read(arguments);
-    entry.invoke(instance, read, written);
-  }
-  spare_to_read::give_back(std::move(arguments));
-  message result = written.take();
+  return unpack_here(sent.bytes, what.refs, &what.values);
+}
+inline void program_process::write_result(engine::body& one, message&& result,
+                                          engine::body_end& end) {
   // Its handles keep what it refers to, for now.
   const std::vector<attachment> kept = result.attachments;
   if (kept.empty()) {
@@ -337,7 +437,7 @@ inline bool program_process::count_handles_in_house(actor_handle& of) {
   of.counted = true;
   event([&] {
     if (owner_.refs().holds(of.key())) return owner_.refs().use(of.key());
-    owner_.refs().arrived(program_.node_party, of.key());
+    owner_.refs().arrived(home_.directory, of.key());
   });
   return true;
 }

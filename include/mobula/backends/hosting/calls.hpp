@@ -74,6 +74,17 @@ inline sent_arguments take_resources(const engine::payload& sent, detail::task& 
   return made;
 }
 
+/// Of a task that was sent so.
+inline bool holds_only_cpus(const engine::payload& sent) {
+  if (sent.empty() || (std::to_integer<std::uint8_t>(sent.bytes()[0]) & 1) != 0) return true;
+  message whole;
+  whole.bytes.assign(sent.bytes().begin(), sent.bytes().end());
+  input in(whole);
+  static_cast<void>(in.number<std::uint8_t>());
+  const resource_vector held = detail::read_amounts(in);
+  return held == resource_vector::of_cpus(held.cpus());
+}
+
 inline message program_process::written_arguments(const detail::task& one) {
   output written(spare_to_write::take());
   detail::body_runner::save_arguments(one, written);
@@ -174,12 +185,44 @@ inline std::uint64_t program_process::lease_class_of(const detail::task& one,
       shape += " in " + to_string(where.group()) + '.';
       if (where.bundle_index()) shape += std::to_string(*where.bundle_index());
     }
+    if (!home_.is_alone()) shape += text_of(rule_of(where));
     return named(std::move(shape));
   }
   if (!environment.empty()) return named("");
   std::uint64_t& known = program_.known(*one.function).plain_class;
   if (known == 0) known = named("");
   return known;
+}
+/// Where a node is alone, `check_node` says all about it.
+inline engine::place_rule program_process::rule_of(const placement& where) const {
+  engine::place_rule out;
+  if (home_.is_alone()) return out;
+  switch (where.what()) {
+    case placement::kind::spread: out.kind = engine::place_kind::spread; break;
+    case placement::kind::node:
+      out.kind = engine::place_kind::on_node;
+      out.soft = where.soft();
+      out.node = party{where.node().value()};
+      break;
+    case placement::kind::labels:
+      out.kind = engine::place_kind::labels;
+      out.labels.assign(where.required_labels().begin(), where.required_labels().end());
+      break;
+    case placement::kind::anywhere:
+    case placement::kind::bundle: break;
+  }
+  return out;
+}
+/// Two rules have the same only if they are equal.
+inline std::string program_process::text_of(const engine::place_rule& rule) {
+  std::string out = " at " + std::to_string(static_cast<int>(rule.kind)) +
+                    (rule.soft ? "~" : " ") + std::to_string(rule.node.value());
+  for (const auto& [name, value] : rule.labels) {
+    for (const std::string& part : {name, value}) {
+      out += ' ' + std::to_string(part.size()) + ':' + part;
+    }
+  }
+  return out;
 }
 inline engine::group_place program_process::place_of(const placement& where) {
   engine::group_place out;
@@ -201,7 +244,10 @@ inline void program_process::submit_task(detail::task& one, message&& arguments,
             : one.wishes->resources;
     spec.home.what = detail::body_runner::subject(one);
     spec.home.environment = std::move(environment);
-    if (one.wishes) spec.home.where = place_of(one.wishes->where);
+    if (one.wishes) {
+      spec.home.where = place_of(one.wishes->where);
+      spec.home.rule = rule_of(one.wishes->where);
+    }
     spec.home.fail_if_infeasible = program_.options.infeasible == infeasible_policy::fail;
   }
   spec.retries = one.wishes ? one.wishes->max_retries : 3;
@@ -212,7 +258,7 @@ inline void program_process::submit_task(detail::task& one, message&& arguments,
       spec.after.push_back(key_of(*one.wishes->after[i]));
     }
     if (one.wishes->deadline != clock::time_point::max()) {
-      spec.deadline = one.wishes->deadline.time_since_epoch().count();
+      spec.deadline = loop_.own_time(one.wishes->deadline.time_since_epoch().count());
     }
     if (refuse_placement(one)) return;
   }
@@ -264,7 +310,7 @@ inline void program_process::submit_call(detail::task& one, message&& arguments)
       spec.after.push_back(key_of(*one.wishes->after[i]));
     }
     if (one.wishes->deadline != clock::time_point::max()) {
-      spec.deadline = one.wishes->deadline.time_since_epoch().count();
+      spec.deadline = loop_.own_time(one.wishes->deadline.time_since_epoch().count());
     }
   }
   engine::object_key key;
@@ -284,11 +330,12 @@ inline void program_process::refuse(detail::task& one, const detail::failure_ptr
     one.unpin();
   });
 }
-/// Where there is one node, what is bound to another one never runs, and what needs a label that it
+/// Where the node is alone, what is bound to another one never runs, and what needs a label that it
 /// lacks waits, which is said once.
 inline program_process::unplaced program_process::check_node(const placement& where,
                                                              const std::string& subject) {
-  if (where.what() == placement::kind::node && where.node() != program_.node.id && !where.soft()) {
+  if (!home_.is_alone()) return {};
+  if (where.what() == placement::kind::node && where.node() != home_.about.id && !where.soft()) {
     return {.waits = false,
             .why = detail::failure_ptr::make(
                 unschedulable_error(subject + " is bound to node " + to_string(where.node()) +
@@ -296,8 +343,8 @@ inline program_process::unplaced program_process::check_node(const placement& wh
   }
   if (where.what() != placement::kind::labels) return {};
   for (const auto& [name, value] : where.required_labels()) {
-    const auto at = program_.node.labels.find(name);
-    if (at != program_.node.labels.end() && at->second == value) continue;
+    const auto at = home_.about.labels.find(name);
+    if (at != home_.about.labels.end() && at->second == value) continue;
     const std::string problem = "needs label " + name + "=" + value + ", which no node has";
     if (program_.options.infeasible == infeasible_policy::fail) {
       return {.waits = false,

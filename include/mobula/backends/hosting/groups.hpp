@@ -23,7 +23,7 @@ inline std::shared_ptr<program_process::group_answer> program_process::ask_for_g
     std::uint64_t request, engine::message&& what) {
   auto answer = std::make_shared<group_answer>();
   group_answers_[request] = answer;
-  event([&] { transmit(program_.node_party, std::move(what)); });
+  event([&] { transmit(home_.directory, std::move(what)); });
   wait_for(answer->arrived, engine::never, waiting::deaf);  // or nobody would know the group
   return answer;
 }
@@ -38,6 +38,8 @@ inline detail::group_ptr program_process::reserve(const detail::group_request& r
       request.options.name_space.empty() ? program_.name_space : request.options.name_space;
   what.how = static_cast<engine::group_strategy>(request.how);
   what.fail_if_infeasible = program_.options.infeasible == infeasible_policy::fail;
+  what.job = program_.job;
+  what.detached = request.options.lifetime == lifetime::detached;
   for (const bundle& one : request.bundles) {
     facts->bundles.push_back(resources_of(one));
     what.bundles.push_back({facts->bundles.back(), {one.labels.begin(), one.labels.end()}});
@@ -52,6 +54,9 @@ inline detail::group_ptr program_process::reserve(const detail::group_request& r
                            "' belongs to another placement group");
   }
   if (said.how == engine::group_answer_kind::refused && said.why) {
+    if (said.why->code == error_code::placement_group_removed) {
+      throw placement_group_removed_error(said.why->what);
+    }
     throw infeasible_error(said.why->what);
   }
   facts->id = group_id{said.group};
@@ -89,7 +94,7 @@ inline void program_process::group_ready(const detail::group_ptr& group, detail:
   const std::uint64_t request = ++requests_;
   group_questions_[request] = question;
   event([&] {
-    transmit(program_.node_party,
+    transmit(home_.directory,
              engine::message(engine::ask_group{request, group->id.value(), true}));
   });
 }
@@ -100,7 +105,7 @@ inline detail::group_status program_process::status_of(const detail::group_ptr& 
   const std::uint64_t request = ++requests_;
   group_questions_[request] = question;
   event([&] {
-    transmit(program_.node_party,
+    transmit(home_.directory,
              engine::message(engine::ask_group{request, group->id.value(), false}));
   });
   wait_for(question->arrived);
@@ -108,7 +113,8 @@ inline detail::group_status program_process::status_of(const detail::group_ptr& 
   now.state = static_cast<group_state>(question->what.phase);
   for (std::size_t i = 0; i < group->bundles.size(); ++i) {
     const bool is_placed = i < question->what.nodes.size();
-    now.bundles.push_back({group->bundles[i].to_set(), is_placed ? program_.node.id : node_id()});
+    now.bundles.push_back({group->bundles[i].to_set(),
+                           is_placed ? id_of_node(question->what.nodes[i]) : node_id()});
   }
   return now;
 }
@@ -116,7 +122,7 @@ inline detail::group_status program_process::status_of(const detail::group_ptr& 
 inline void program_process::remove_group(const detail::group_ptr& group) {
   const inside held(loop_);
   event([&] {
-    transmit(program_.node_party, engine::message(engine::remove_group{group->id.value()}));
+    transmit(home_.directory, engine::message(engine::remove_group{group->id.value()}));
   });
 }
 

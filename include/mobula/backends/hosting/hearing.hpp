@@ -28,23 +28,14 @@ inline void program_process::heard(party from, engine::message&& one) {
           answer->what = std::move(what);
           later([answer] { finish(answer->arrived); });
         } else if constexpr (std::is_same_v<Message, engine::object_pinned>) {
-          const auto asked = pins_.find(what.object);
-          if (asked == pins_.end()) return;
-          asked->second.answered = true;
-          asked->second.place = what.place;
-          std::vector<pin_reader> readers;
-          readers.swap(asked->second.waiting);
-          pin_failure failed;
-          if (what.status != engine::store_status::ok) {
-            failed = std::make_shared<const error_fields>(what.why);
-            pins_.erase(asked);
-          }
-          for (pin_reader& next : readers) {
-            later([told = std::move(next), failed] { told(failed); });
-          }
+          pin_heard(std::move(what));
         } else if constexpr (std::is_same_v<Message, engine::group_registered> ||
                              std::is_same_v<Message, engine::group_told>) {
-          if (from == program_.node_party) group_heard(std::move(what));
+          if (from == home_.directory) group_heard(std::move(what));
+        } else if constexpr (std::is_same_v<Message, engine::job_begun>) {
+          if (from == home_.directory) program_.job = what.job;
+        } else if constexpr (std::is_same_v<Message, engine::drain_answer>) {
+          if (from == home_.directory && what.why) program_.warn(what.why->what, what.why->what);
         } else {
           owner_.receive(from, engine::message(std::move(what)), at);
         }
@@ -60,7 +51,7 @@ inline void program_process::send(party to, engine::message&& one) {
 /// For the loop, when something has happened: the last word goes when all others have arrived.
 inline void program_process::leave_if_unneeded(bool all_arrived) {
   if (leaving_ == 0 || !all_arrived) return;
-  transmit(program_.node_party,
+  transmit(home_.node,
            engine::message(engine::leave_answer{std::exchange(leaving_, 0), false}));
 }
 inline void program_process::cut_off(party who) {

@@ -104,7 +104,10 @@ inline void program_process::end_fetch(engine::object_key key) {
 
 /// Brings a stored value into its record.
 inline void program_process::read(engine::object_key key) {
-  use_pin(key, [this, key, asked = owner_.settlings()](const pin_failure& failed) {
+  const engine::outcome* const where = owner_.result(key);
+  const engine::outcome nowhere;
+  use_pin(key, where != nullptr ? *where : nowhere,
+          [this, key, asked = owner_.settlings()](const pin_failure& failed) {
     if (failed && failed->code == error_code::object_lost) return lost(key, asked);
     const auto record = records_.find(key);
     kept_record kept(record == records_.end() ? nullptr : record->second);
@@ -157,7 +160,7 @@ inline void program_process::settle(detail::record& one, const packed_bytes* byt
       }
     } catch (...) {
       fail(detail::failure_of_current_exception("a value that was received", "",
-                                                program_.node.name));
+                                                home_.about.name));
     }
   }
   if (one.kind == detail::task_record) drop_early(static_cast<detail::task&>(one));

@@ -29,7 +29,10 @@ class party_loop {
 
   [[nodiscard]] party self() const noexcept { return self_; }
   [[nodiscard]] bool alive() const noexcept { return alive_; }
+  /// By the party's own clock, which is the machines', and may be nobody else's.
   virtual instant now() const noexcept = 0;
+  /// What that shows when `mobula::clock` shows this.
+  virtual instant own_time(instant of_clock) const noexcept { return of_clock; }
 
   /// The right to step the party's machines, for a thread that may have it already.
   virtual void enter() = 0;

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -17,6 +18,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 
 #include "mobula/backend/backend.hpp"
+#include "mobula/backend/coroutine.hpp"
 #include "mobula/backends/hosting/actor_handle.hpp"
 #include "mobula/backends/hosting/packing.hpp"
 #include "mobula/backends/hosting/party_loop.hpp"
@@ -30,6 +32,26 @@ struct object_maker;
 }  // namespace mobula::detail
 
 namespace mobula::hosting {
+
+class body_task;
+
+/// A body that is a coroutine, from its begin to its end.
+struct coroutine_body {
+  coroutine_body() = default;
+  coroutine_body(const coroutine_body&) = delete;
+  coroutine_body& operator=(const coroutine_body&) = delete;
+
+  const detail::function_entry* entry = nullptr;
+  detail::actor_ptr self;
+  void* instance = nullptr;
+  std::int32_t retries = 0;
+  std::uint32_t attempt = 1;
+  // Of one attempt; without a record it has not begun.
+  body_task* record = nullptr;
+  std::optional<detail::frame> frame;
+  message arguments;
+  std::unique_ptr<detail::coroutine_run> segments;
+};
 
 /// A bit of `record::spare`: a task's arguments were sent by `submit`, and are there until nobody
 /// waits for them.
@@ -83,15 +105,17 @@ struct completion {
 /// actors.hpp, bodies.hpp and hearing.hpp.
 class program_process : private engine::owner_host, private engine::executor_host {
  public:
-  program_process(party_loop& loop, program_state& program)
+  /// `home` outlives it.
+  program_process(party_loop& loop, program_state& program, const node_place& home)
       : program_(program),
+        home_(home),
         loop_(loop),
         owner_({.self = loop.self(),
-                .node = program.node_party,
-                .directory = program.node_party,
+                .node = home.node,
+                .directory = home.directory,
                 .leasing = {}},
                *this),
-        executor_(*this, {.node = program.node_party, .directory = program.node_party}) {}
+        executor_(*this, {.node = home.node, .directory = home.directory}) {}
   program_process(const program_process&) = delete;
   program_process& operator=(const program_process&) = delete;
 
@@ -99,9 +123,25 @@ class program_process : private engine::owner_host, private engine::executor_hos
   engine::executor& work() noexcept { return executor_; }
   party_loop& loop() noexcept { return loop_; }
   program_state& program() noexcept { return program_; }
+  const node_place& home() const noexcept { return home_; }
   /// Its first word to the node.
   void begin() {
-    event([&] { transmit(program_.node_party, engine::message(engine::worker_ready{})); });
+    event([&] { transmit(home_.node, engine::message(engine::worker_ready{})); });
+  }
+
+  /// A driver's first word to the head. `program_state::job` is there when it is answered.
+  void begin_job() {
+    event([&] {
+      transmit(home_.directory,
+               engine::message(engine::begin_job{program_.name_space, home_.node}));
+    });
+  }
+
+  /// From a driver: that node is to leave. A refusal is a warning.
+  void drain(party node, std::uint64_t lasts) {
+    event([&] {
+      transmit(home_.directory, engine::message(engine::drain_node{++requests_, node, lasts}));
+    });
   }
 
   // --- Objects (objects.hpp, stored.hpp) ---------------------------------------------------------
@@ -190,7 +230,11 @@ class program_process : private engine::owner_host, private engine::executor_hos
   /// Runs it to its end, with what goes before and after. For whoever has not entered.
   void run_body(engine::body& one);
   void begin_body(engine::body& one);
-  void run_function(engine::body& one, engine::body_end& end);
+  /// To its end: true. Of a coroutine, where there is a place for `waits`: until it waits, which is
+  /// false, and then `run_coroutine` goes on.
+  bool run_function(engine::body& one, engine::body_end& end,
+                    std::unique_ptr<coroutine_body>* waits = nullptr);
+  bool run_coroutine(engine::body& one, coroutine_body& run, engine::body_end& end);
   void end_body(engine::body& one, engine::body_end&& end);
   void cancel_children(detail::frame& of);
   /// Of living actors, each of which is given up.
@@ -236,6 +280,7 @@ class program_process : private engine::owner_host, private engine::executor_hos
   [[nodiscard]] party self() const noexcept { return loop_.self(); }
 
   program_state& program_;
+  const node_place& home_;
   party_loop& loop_;
   engine::owner owner_;
   engine::executor executor_;
@@ -247,8 +292,10 @@ class program_process : private engine::owner_host, private engine::executor_hos
   using pin_failure = std::shared_ptr<const error_fields>;
   using pin_reader = std::function<void(const pin_failure&)>;
   /// `told` is called when the object can be read, until `drop_pin`, or can't be.
-  void use_pin(engine::object_key key, pin_reader told);
+  /// `where`: its outcome, which is stored.
+  void use_pin(engine::object_key key, const engine::outcome& where, pin_reader told);
   void drop_pin(engine::object_key key);
+  void pin_heard(engine::object_pinned&& what);
   /// It is pinned already, and stays so for one `drop_pin` more.
   void keep_pin(engine::object_key key) { ++pins_.at(key).users; }
 
@@ -275,13 +322,19 @@ class program_process : private engine::owner_host, private engine::executor_hos
     completion arrived;
     engine::object_created what;
   };
+  struct pin_waiter {
+    engine::party at;  ///< of which node it was told that it is there
+    std::uint64_t size = 0;
+    pin_reader told;
+  };
   /// A stored object that is read here: by the executor's bodies, and by loads. One that can't be
   /// read is forgotten when that is known, so that the next reader asks again.
   struct pin_state {
     int users = 0;
     bool answered = false;
     engine::object_place place{};     ///< when it is answered
-    std::vector<pin_reader> waiting;  ///< told when it is answered
+    engine::party asked_at{};         ///< of which node it was said to be there
+    std::vector<pin_waiter> waiting;  ///< told when it is answered
   };
   /// A value in the store that somebody wants in its record here.
   struct fetch_state {
@@ -290,6 +343,7 @@ class program_process : private engine::owner_host, private engine::executor_hos
   };
   struct local_object;
   class kept_record;
+  void ask_for_pin(engine::object_key key, pin_state& one);
   /// An argument of a constructor may fail long before the others are there: its record is settled
   /// then, which it is in no other way.
   struct constructor_watch {
@@ -349,6 +403,8 @@ class program_process : private engine::owner_host, private engine::executor_hos
   };
   unplaced check_node(const placement& where, const std::string& subject);
   static engine::group_place place_of(const placement& where);
+  engine::place_rule rule_of(const placement& where) const;
+  static std::string text_of(const engine::place_rule& rule);
   bool refuse_placement(detail::task& one);
   void refuse(detail::task& one, const detail::failure_ptr& why);
   static std::uint64_t caller() noexcept;
@@ -362,6 +418,15 @@ class program_process : private engine::owner_host, private engine::executor_hos
   // Bodies.
   void run_attempt(engine::body& one, const detail::function_entry& entry, detail::task& record,
                    void*& instance, engine::body_end& end);
+  body_task* make_record(const engine::body& one, const detail::function_entry& entry,
+                         const detail::actor_ptr& self, std::uint32_t attempt);
+  message read_arguments(const engine::body& one, detail::task& record);
+  void write_result(engine::body& one, message&& result, engine::body_end& end);
+  std::exception_ptr note_exception(detail::task& record, engine::body_end& end);
+  bool tries_again(engine::body& one, const std::exception_ptr& thrown, std::int32_t& retries,
+                   engine::body_end& end);
+  void function_is_over(engine::body& one, const detail::function_entry& entry, void* instance,
+                        detail::actor_ptr&& self);
   void run_destructor(engine::body& one);
   detail::actor_ptr handle_in_house(const engine::actor_life& life,
                                     const detail::function_entry& constructor);
@@ -378,10 +443,11 @@ class program_process : private engine::owner_host, private engine::executor_hos
   void actor_answered(const engine::actor_registered& what) override;
   std::string subject(engine::object_key task, const engine::invocation& what) override;
   engine::key_list uncovered(engine::body& one) override;
-  void pin(engine::object_key object) override;
+  void pin(engine::object_key object, const engine::outcome& where) override;
   void unpin(engine::object_key object) override;
   void discard(engine::actor_life& one) override;
   bool is_coroutine(const detail::function_id& of) const override;
+  bool shares_worker(const engine::body& one) const override;
   std::string function_name(const detail::function_id& of) const override;
 
   boost::unordered_flat_map<engine::object_key, detail::record*, std::hash<engine::object_key>>

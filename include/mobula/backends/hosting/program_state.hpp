@@ -41,6 +41,18 @@ struct binding {
   engine::object_key key;
 };
 
+/// Where a process is.
+struct node_place {
+  engine::party node;
+  /// Of the head, where there is one: who knows actors and groups by name.
+  engine::party directory;
+  node_info about;
+
+  [[nodiscard]] bool is_alone() const noexcept { return node == directory; }
+};
+/// As users know it.
+inline node_id id_of_node(engine::party one) noexcept { return node_id{one.value()}; }
+
 /// For whoever has entered a party of the process.
 struct program_state {
   program_state(const runtime_options& given, std::uint32_t runtime)
@@ -48,9 +60,11 @@ struct program_state {
 
   const runtime_options options;
   const std::uint32_t epoch;
-  node_info node;
+  /// Of the process's parties, where they have one in common.
+  node_place home;
   std::string name_space;
-  engine::party node_party;
+  /// As the head numbers it; 0 where there is none.
+  std::uint64_t job = 0;
   /// What is submitted here inherits; `own` is said beside it, in the field. For any thread. None:
   /// environments are not looked at.
   std::function<engine::payload(const environment& own, std::string_view field)> ship;

@@ -16,9 +16,8 @@
 #include <utility>
 #include <vector>
 
-#include <sched.h>
-
 #include "mobula/backends/hosting/program_process.hpp"
+#include "mobula/backends/processes/adaptive_spin.hpp"
 #include "mobula/backends/processes/local_party.hpp"
 #include "mobula/backends/processes/message_tag.hpp"
 #include "mobula/backends/processes/run_all.hpp"
@@ -42,6 +41,8 @@ using hosting::completion;
 ///  - One thread at most is the leader: it polls the rings, and sleeps when nothing comes. Whoever
 ///    waits becomes it, if there is none. The helper, a thread of its own, looks after the rings
 ///    while nobody does for a millisecond, so that a short gap wakes nobody.
+///  - Whoever looks after the rings dozes before it sleeps: answers of a process that has more to
+///    do don't wake it, but gather for a moment. Nothing waits longer than that.
 class carrier {
  public:
   carrier(net::exchange& exchange, party self, party node)
@@ -77,10 +78,12 @@ class carrier {
   // --- Turns
 
   void enter() { turn_.enter(); }
-  void leave() noexcept {
+  /// `has_more`: bodies are to run here, so that answers can wait. Not while the last one runs: a
+  /// caller who is told then can send more in time.
+  void leave(bool has_more = false) noexcept {
     if (!turn_.is_outermost()) return turn_.step_out();
     hear();
-    end_turn();
+    end_turn(has_more ? net::urgency::can_wait : net::urgency::now);
     release();
   }
   /// What has come from others, if nobody else listens. For whoever has entered, in no event.
@@ -106,8 +109,10 @@ class carrier {
     if (!to_node && dead_.contains(there)) return;
     std::uint32_t tag = to_node ? message_tag::to_node : 0;
     if (from.self() == node_) tag |= message_tag::from_node;
+    constexpr bool answers = std::is_same_v<std::remove_cvref_t<Message>, engine::task_done>;
     const auto sent = engine::encode_to(one, [&](std::size_t bytes, auto fill) {
-      return ends_.send(there.value(), tag, bytes, fill);
+      return ends_.send(there.value(), tag, bytes, fill,
+                        answers ? net::urgency::can_wait : net::urgency::now);
     });
     if (sent == net::endpoint::sent::unknown) {
       // Dead before we knew it: its end is told when the machine that speaks is done.
@@ -199,7 +204,11 @@ class carrier {
   /// after the rings, if it lasts.
   void body_begins() noexcept {
     bodies_begun_.fetch_add(1, std::memory_order_relaxed);
-    if (helper_deep_.load(std::memory_order_seq_cst)) wake_helper();
+    // Where it looks after them already, those who send wake it.
+    if (helper_deep_.load(std::memory_order_seq_cst) &&
+        !ends_.expects_wake(net::sleeper::helper)) {
+      wake_helper();
+    }
   }
 
  private:
@@ -208,11 +217,7 @@ class carrier {
   static constexpr instant tick = 1'000'000;       ///< ns; how long nobody may look
   static constexpr instant quiet_after = 20 * tick;  ///< then the helper sleeps for good
   static constexpr instant awake = INT64_MIN;        ///< nobody sleeps
-  /// How often a thread looks for news before it sleeps: with a pause, for 5 us, and then with a
-  /// yield, for 50 us where nobody else wants the processor. Source: 10 000 actors in 128 processes
-  /// on two processors took three times as long with 2 000 pauses, a call alone no less.
-  static constexpr int spins = 200;
-  static constexpr int yields = 100;
+  static constexpr instant doze = 100'000;           ///< ns; how long answers may gather
 
   /// Gives the whole turn up, for a while or for good; the program's code runs meanwhile.
   int release() noexcept {
@@ -290,14 +295,14 @@ class carrier {
   }
   /// Delivers what local parties have said, and publishes. Others are heard too, however long it
   /// lasts.
-  void end_turn() {
+  void end_turn(net::urgency answers = net::urgency::now) {
     MOBULA_ASSERT(turn_.is_mine(), "a turn is the thread's own");
     for (std::size_t steps = 1; hear_local(); ++steps) {
       if (steps % local_share != 0) continue;
       ends_.flush();
       poll(poll_share);
     }
-    ends_.flush();
+    ends_.flush(answers);
     schedule_timer();
   }
   /// Whoever sleeps wakes in time.
@@ -319,9 +324,11 @@ class carrier {
   void lead(waiter& me, const instant& deadline, Until& until) {
     attended_.fetch_add(1, std::memory_order_relaxed);
     ends_.awake();
+    bool dozes = true;  // first, and as long as something comes meanwhile
     for (;;) {
       fire_timers();
       const bool any = poll(poll_share);
+      dozes = dozes || any;
       end_turn();
       if (!outside_.empty()) {
         leader_ = nullptr;
@@ -334,14 +341,18 @@ class carrier {
       const instant wake_at = std::min(deadline, next_timer_);
       sleeps_until_ = wake_at;
       const int depth = release();
-      if (!spin(me, wake_at)) {
+      const auto news = [&] {
+        return ends_.has_news() || me.woken_.load(std::memory_order_acquire);
+      };
+      if (!spin_.finds(news) && wake_at > local_party::monotonic_now()) {
         leader_sleeps_.store(true, std::memory_order_seq_cst);
-        ends_.expect_wake(net::sleeper::leader);
+        const instant until_then = expect_wake(net::sleeper::leader, dozes, wake_at);
         if (!ends_.has_news() && !me.woken_.load(std::memory_order_seq_cst)) {
-          ends_.sleep(net::sleeper::leader, wake_at);
+          ends_.sleep(net::sleeper::leader, until_then);
         }
         ends_.awake();
         leader_sleeps_.store(false, std::memory_order_relaxed);
+        dozes = false;
       }
       turn_.take_back(depth);
       sleeps_until_ = awake;
@@ -351,34 +362,26 @@ class carrier {
     if (leader_ == &me) leader_ = nullptr;
     if (helper_deep_.load(std::memory_order_seq_cst)) wake_helper();
   }
+  /// From now on the thread is woken; returns until when it may sleep.
+  instant expect_wake(net::sleeper who, bool dozes, instant until) noexcept {
+    if (!dozes) {
+      ends_.expect_wake(who);
+      return until;
+    }
+    ends_.expect_wake_dozing(who);
+    return std::min(until, local_party::monotonic_now() + doze);
+  }
   /// However it sleeps, or is just about to.
   void wake_helper() noexcept {
     nap_.unpark();
     ends_.wake_helper();
   }
-  /// True: there is something to look at.
-  bool spin(const waiter& me, instant wake_at) const noexcept {
-    const auto news = [&] {
-      return ends_.has_news() || me.woken_.load(std::memory_order_acquire);
-    };
-    for (int i = 0; i < spins; ++i) {
-      if (news()) return true;
-#if defined(__x86_64__)
-      __builtin_ia32_pause();
-#endif
-    }
-    for (int i = 0; i < yields; ++i) {
-      if (news()) return true;
-      ::sched_yield();
-    }
-    return wake_at <= local_party::monotonic_now() || news();
-  }
-
   /// The helper: looks after the rings when nobody has for a tick.
   void help() {
     std::uint64_t seen = 0;
     std::uint64_t seen_bodies = 0;
     instant active_at = local_party::monotonic_now();
+    bool dozes = true;
     enter();
     while (!stopping_) {
       const instant now = local_party::monotonic_now();
@@ -393,7 +396,7 @@ class carrier {
       const bool attends = !is_led && !has_moved;  // nobody looks: it is ours until somebody does
       if (attends) {
         fire_timers();
-        poll(poll_share);
+        dozes = poll(poll_share) || dozes;
       }
       end_turn();
       if (!outside_.empty()) {
@@ -405,16 +408,17 @@ class carrier {
                                      is_deep ? engine::never : now + tick);
       helper_deep_.store(is_deep, std::memory_order_seq_cst);
       if (is_deep && must_look_.load(std::memory_order_seq_cst)) continue;
+      instant until_then = until;
       if (attends) {
         sleeps_until_ = until;
-        ends_.expect_wake(net::sleeper::helper);
+        until_then = expect_wake(net::sleeper::helper, std::exchange(dozes, false), until);
       }
       const int depth = release();
       if (!attends) {
         nap_.park(until == engine::never ? clock::time_point::max()
                                          : clock::time_point(clock::duration(until)));
       } else if (!ends_.has_news()) {
-        ends_.sleep(net::sleeper::helper, until);
+        ends_.sleep(net::sleeper::helper, until_then);
       }
       turn_.take_back(depth);
       if (attends && leader_ == nullptr) sleeps_until_ = awake;
@@ -449,6 +453,7 @@ class carrier {
   waiter* leader_ = nullptr;
   std::vector<waiter*> followers_;
   std::atomic<bool> leader_sleeps_{false};
+  adaptive_spin spin_;  ///< the leader's
   instant sleeps_until_ = awake;  ///< of whoever looks after the rings
   std::atomic<std::uint64_t> attended_{0};      ///< grows when somebody leads
   std::atomic<std::uint64_t> bodies_begun_{0};

@@ -47,10 +47,9 @@ class driver_host final : public process_host {
         environments_(folder_for_environments()) {
     make_zygote(true);  // before any thread
     state_ = std::make_unique<hosting::program_state>(options, epoch);
-    state_->node = detail::this_machine(options);
+    state_->home = {node_party, node_party, detail::this_machine(options)};
     state_->name_space =
         options.name_space.empty() ? "job-" + std::to_string(epoch) : options.name_space;
-    state_->node_party = node_party;
     gpus_ = visible_gpus(options.gpus);
     environments_.set_inherited(
         environments_.merged(options.environment, "runtime_options.environment"));
@@ -102,7 +101,7 @@ class driver_host final : public process_host {
 
   node_info this_node() const override {
     const hosting::inside held(*program_);
-    node_info now = state_->node;
+    node_info now = state_->home.about;
     now.available = node_->machine().available().to_set();
     return now;
   }
@@ -164,17 +163,18 @@ class driver_host final : public process_host {
   engine::node_options machine_options() const {
     engine::node_options made;
     made.self = node_party;
-    made.total = resource_vector(state_->node.total);
-    made.labels = state_->node.labels;
+    made.total = resource_vector(state_->home.about.total);
+    made.labels = state_->home.about.labels;
     made.store_bytes =
         state_->options.store_memory.value_or(std::max<std::uint64_t>(
-            std::uint64_t{64} << 20, state_->node.total.memory / 10 * 3));
+            std::uint64_t{64} << 20, state_->home.about.total.memory / 10 * 3));
     made.memory_limit = state_->options.memory.value_or(detail::usable_memory() / 100 * 95);
     // None for an environment: who asks for none may be few.
     if (environments_.inherited_bytes().empty()) {
-      made.prestart = static_cast<unsigned>(std::min(64.0, std::max(1.0, state_->node.total.cpus)));
+      made.prestart =
+          static_cast<unsigned>(std::min(64.0, std::max(1.0, state_->home.about.total.cpus)));
     }
-    made.assigns_gpus = state_->node.total.gpus > 0;
+    made.assigns_gpus = state_->home.about.total.gpus > 0;
     return made;
   }
   worker_birth birth_of(party worker, const engine::worker_kind& kind) const {
@@ -186,14 +186,14 @@ class driver_host final : public process_host {
     made.exchange = exchange_.descriptor();
     made.node_process = ::getpid();
     made.name_space = state_->name_space;
-    made.where = state_->node;
+    made.where = state_->home.about;
     made.infeasible = state_->options.infeasible;
     const auto bytes = kind.environment.bytes();
     if (!bytes.empty()) {
       made.environment.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     }
     made.environments_folder = environments_.folder();
-    if (state_->node.total.gpus > 0) {
+    if (state_->home.about.total.gpus > 0) {
       const shipped_environment own = shipped_environment::read(bytes);
       if (!kind.gpus.empty() || !own.variables.contains("CUDA_VISIBLE_DEVICES")) {
         made.gpus = text_of_gpus(gpus_, kind.gpus);

@@ -29,6 +29,7 @@
 #include "mobula/backends/processes/carrier.hpp"
 #include "mobula/backends/processes/last_words.hpp"
 #include "mobula/backends/processes/start_thread.hpp"
+#include "mobula/core/assert.hpp"
 #include "mobula/engine/death_text.hpp"
 #include "mobula/engine/directory/directory.hpp"
 #include "mobula/engine/node/node.hpp"
@@ -216,6 +217,17 @@ class node final : public local_party, private engine::node_host, private engine
   void spill(engine::object_key object, std::uint64_t size) override;
   void restore(engine::object_key object, std::uint64_t size) override;
   void erase_spilled(engine::object_key object) override;
+  // There is one node, whose machine knows of no head: it asks nobody for copies, and has no guest
+  // that could ask it.
+  void take_memory(engine::object_key, std::uint64_t) override {
+    MOBULA_ASSERT(false, "a node that is alone fetches nothing");
+  }
+  void write_part(const engine::object_part&) override {
+    MOBULA_ASSERT(false, "a node that is alone fetches nothing");
+  }
+  void send_part(party, const engine::fetch_part&) override {
+    MOBULA_ASSERT(false, "nobody fetches from a node that is alone");
+  }
 
   void tell_lost_streams(const process::worker_report& started);
   void start_process(const engine::worker_kind& kind);

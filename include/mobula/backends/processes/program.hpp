@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,6 +32,7 @@
 #include "mobula/backends/processes/body_names.hpp"
 #include "mobula/backends/processes/carrier.hpp"
 #include "mobula/backends/processes/object_memory.hpp"
+#include "mobula/backends/processes/running_body.hpp"
 #include "mobula/backends/processes/start_thread.hpp"
 #include "mobula/backends/processes/worker_output.hpp"
 #include "mobula/core/fault_point.hpp"
@@ -39,38 +41,13 @@
 
 namespace mobula::processes {
 
-/// A body from when it may begin to its end, as its thread and whoever stops it know it. For
-/// whoever has entered, but `stop`.
-struct running_body {
-  running_body(carrier& in, engine::body& one) : body(one), sleeper(in) { one.user = this; }
-  running_body(const running_body&) = delete;
-  running_body& operator=(const running_body&) = delete;
-  ~running_body() { body.user = nullptr; }
-
-  engine::body& body;
-  carrier::waiter sleeper;
-  detail::frame* frame = nullptr;  ///< while its function runs
-  bool lent = false;               ///< it waits as `body_blocked` says
-  bool going_on = false;           ///< `body_unblocked` was said, and `resume` has not come
-  std::atomic<bool> stop{false};   ///< it was asked to stop: waits throw
-  bool stop_children = false;
-  int stoppers = 0;                ///< threads that are about to ask its frame to stop
-  std::uint32_t call = net::progress::none;  ///< where the node finds it, if this process dies
-
-  /// The one that the calling thread runs; null: none.
-  static running_body*& current() noexcept {
-    static thread_local running_body* one = nullptr;
-    return one;
-  }
-};
-
 /// Members are for whoever has entered, but those that say otherwise. A worker calls `work` on its
 /// main thread, and comes back from it when the runtime ends.
 class program final : public local_party, public hosting::program_process {
  public:
   program(carrier& in, party self, hosting::program_state& state, pid_t node_process)
       : local_party(in, self),
-        program_process(static_cast<hosting::party_loop&>(*this), state),
+        program_process(static_cast<hosting::party_loop&>(*this), state, state.home),
         progress_(in.exchange(), self.value()),
         memory_(std::make_shared<object_memory>(node_process)) {
     memory_->context = &in;
@@ -102,9 +79,14 @@ class program final : public local_party, public hosting::program_process {
     if (work_.has_value()) carrier::nudge(*work_);
     for (const auto& one : running_) ask_to_stop(*one, false);
     for (const auto& one : ready_) ask_to_stop(*one, false);
+    std::vector<running_body*> aside;  // which they may cease to do meanwhile
+    for (const auto& [body, one] : waiting_) aside.push_back(body);
+    for (running_body* const one : aside) ask_to_stop(*one, false);
   }
   [[nodiscard]] bool ends() const noexcept { return ends_; }
-  [[nodiscard]] std::size_t body_count() const noexcept { return running_.size() + ready_.size(); }
+  [[nodiscard]] std::size_t body_count() const noexcept {
+    return running_.size() + ready_.size() + waiting_.size();
+  }
   /// The process is as good as dead: nothing that it does reaches anybody.
   void die() noexcept {
     alive_ = false;
@@ -141,9 +123,13 @@ class program final : public local_party, public hosting::program_process {
   void cut(party who) override {
     event([&] { program_process::cut_off(who); });
   }
-  instant next_timer() override { return owner_.next_timer(); }
+  instant next_timer() override {
+    const instant first = alarms_.empty() ? engine::never : alarms_.begin()->first;
+    return std::min(first, owner_.next_timer());
+  }
   void timer() override {
     event([&] { owner_.timer(now()); });
+    while (!alarms_.empty() && alarms_.begin()->first <= now()) woken(*alarms_.begin()->second);
   }
   void turn_ends() override;
   void event_over() override {
@@ -193,6 +179,9 @@ class program final : public local_party, public hosting::program_process {
   void ask_to_stop(running_body& one, bool recursive);
   void take_bodies(bool may_end);
   void run_next();
+  void put_aside(running_body& one);
+  void woken(running_body& one);
+  static void wait_is_over(detail::waiter& link) noexcept;
   void hire();
   void fail_ready(std::size_t count, const std::string& why);
   bool wait_outside(completion& what, instant deadline);
@@ -205,12 +194,16 @@ class program final : public local_party, public hosting::program_process {
   std::shared_ptr<object_memory> memory_;
   std::deque<std::unique_ptr<running_body>> ready_;
   std::vector<std::unique_ptr<running_body>> running_;
+  /// Coroutines that wait, and have no thread.
+  std::unordered_map<running_body*, std::unique_ptr<running_body>> waiting_;
+  std::multimap<instant, running_body*> alarms_;  ///< of those that wait for a time
   std::size_t threads_ = 1;  ///< that take bodies: a worker's main thread, and those it has hired
   std::vector<carrier::waiter*> idle_;  ///< threads that wait for a body
   std::vector<std::uint32_t> answered_;  ///< calls, until their answers are in the rings
   std::vector<carrier::waiter*> outside_waits_;
   std::uint64_t drafts_ = 0;
   std::size_t bodies_told_ = 0;
+  std::size_t once_only_ = 0;  ///< tasks that have begun and would not run again
   std::optional<carrier::waiter> work_;  ///< of a worker's main thread
   bool ended_ = false;  ///< no thread waits any more
   bool ends_ = false;   ///< no body begins that is not asked to stop
@@ -268,7 +261,10 @@ inline void program::resume(engine::body& one) {
   if (mine == nullptr) return;
   mine->lent = false;
   mine->going_on = false;
-  carrier::nudge(mine->sleeper);
+  if (!std::exchange(mine->waits, false)) return carrier::nudge(mine->sleeper);
+  const auto at = waiting_.find(mine);
+  ready_.push_back(std::move(at->second));  // who takes bodies is told at the end of the turn
+  waiting_.erase(at);
 }
 inline void program::request_stop(engine::body& one, bool recursive) {
   if (auto* const mine = static_cast<running_body*>(one.user)) ask_to_stop(*mine, recursive);
@@ -286,7 +282,54 @@ inline void program::ask_to_stop(running_body& one, bool recursive) {
       --one.stoppers;
     });
   }
-  carrier::nudge(one.sleeper);
+  one.waits ? woken(one) : carrier::nudge(one.sleeper);
+}
+
+// --- Coroutines ----------------------------------------------------------------------------------
+
+/// Its coroutine waits, and the thread goes on with others. The body may be anywhere afterwards.
+inline void program::put_aside(running_body& one) {
+  const auto at = std::find_if(running_.begin(), running_.end(),
+                               [&](const auto& each) { return each.get() == &one; });
+  waiting_.emplace(&one, std::move(*at));
+  running_.erase(at);
+  one.waits = one.lent = true;
+  event([&] { executor_.body_blocked(one.body, now(), true); });
+  const detail::coroutine_wait& until = one.coroutine->segments->waits_for();
+  if (until.deadline != clock::time_point::max()) {
+    one.alarm = until.deadline.time_since_epoch().count();
+    alarms_.emplace(one.alarm, &one);
+  }
+  if (until.target != nullptr) {
+    one.settles.home = this;
+    one.settles.body = &one;
+    one.settles.link.fire = &wait_is_over;
+    one.settles.told.store(false, std::memory_order_relaxed);
+    one.settles.target = until.target;
+    if (!until.target->add_waiter(one.settles.link)) {
+      one.settles.target = nullptr;
+      return woken(one);
+    }
+  }
+  if (one.stop.load(std::memory_order_relaxed) || now() >= one.alarm) woken(one);
+}
+/// What a coroutine waits for is there, or it is to stop: it goes on when it may.
+inline void program::woken(running_body& one) {
+  if (!one.waits || std::exchange(one.going_on, true)) return;
+  if (const instant alarm = std::exchange(one.alarm, engine::never); alarm != engine::never) {
+    const auto [first, last] = alarms_.equal_range(alarm);
+    alarms_.erase(std::find_if(first, last, [&](const auto& at) { return at.second == &one; }));
+  }
+  event([&] { executor_.body_unblocked(one.body, now()); });
+}
+/// On any thread, which may have entered or not.
+inline void program::wait_is_over(detail::waiter& link) noexcept {
+  auto& self = reinterpret_cast<coroutine_waiter&>(link);
+  program& home = *self.home;
+  const hosting::inside held(home);
+  // Who goes on looks whether this is over before it lets go of the body, and outside.
+  home.woken(*self.body);
+  self.told.store(true, std::memory_order_release);
 }
 
 // --- Bodies --------------------------------------------------------------------------------------
@@ -299,23 +342,31 @@ inline void program::run_next() {
   engine::body& body = mine.body;
   if (!ready_.empty()) hire();
   running_body::current() = &mine;
-  if (body.kind == engine::body_kind::task) {
+  const bool begins = mine.coroutine == nullptr;
+  if (!begins) {
+    // It was told when it began.
+  } else if (body.kind == engine::body_kind::task) {
     progress_.set_lease(body.push.lease.value());
     progress_.set_begun(body.push.index);
-    progress_.set_retryable(body.push.retries != 0);
+    if (body.push.retries == 0) ++once_only_;
+    progress_.set_retryable(once_only_ == 0);
   } else if (body.kind == engine::body_kind::call) {
     mine.call = progress_.begin_call(body.push.task.owner.value(), body.push.task.number);
   }
   names_.begin(body, program_, progress_);
-  begin_body(body);
+  if (begins) begin_body(body);
   in_.body_begins();
-  leave();
+  in_.leave(executor_.owed() > 1);
   engine::body_end end;
-  run_function(body, end);
+  if (!begins) mine.settles.unlink();
+  const bool has_ended = begins ? run_function(body, end, &mine.coroutine)
+                                : run_coroutine(body, *mine.coroutine, end);
   flush_output();
   enter();
   in_.hear();  // what would begin next may have been cancelled
   running_body::current() = nullptr;
+  if (!has_ended) return put_aside(mine);
+  if (body.kind == engine::body_kind::task && body.push.retries == 0) --once_only_;
   if (mine.call != net::progress::none) answered_.push_back(mine.call);
   std::erase_if(running_, [&](const auto& one) { return one.get() == &mine; });
   end_body(body, std::move(end));
@@ -344,8 +395,8 @@ inline void program::fail_ready(std::size_t count, const std::string& why) {
   for (auto at = ready_.end(); at != ready_.begin() && count != 0;) {
     --at;
     --count;
-    // What holds something has to give it back; it waits.
-    if ((*at)->body.kind == engine::body_kind::destructor) continue;
+    // What holds something has to give it back, and what has begun to end; it waits.
+    if ((*at)->body.kind == engine::body_kind::destructor || (*at)->coroutine) continue;
     run_outside([this, one = std::shared_ptr<running_body>(std::move(*at)), why]() mutable {
       const hosting::inside held(*this);
       engine::body& body = one->body;
@@ -365,7 +416,7 @@ inline void program::work() {
 inline void program::take_bodies(bool may_end) {
   std::optional<carrier::waiter> own;
   carrier::waiter& mine = may_end ? *work_ : own.emplace(in_);
-  const auto is_over = [&] { return may_end && ends_ && ready_.empty() && running_.empty(); };
+  const auto is_over = [&] { return may_end && ends_ && body_count() == 0; };
   const hosting::inside held(*this);
   while (!is_over()) {
     if (!ready_.empty()) {
@@ -386,8 +437,8 @@ inline void program::turn_ends() {
     for (const engine::object_key& key : gone.pins) drop_pin(key);
     for (const engine::object_key& key : gone.drafts) {
       event([&] {
-        transmit(program_.node_party, engine::message(engine::publish_object{key}));
-        transmit(program_.node_party, engine::message(engine::free_object{key}));
+        transmit(home_.node, engine::message(engine::publish_object{key}));
+        transmit(home_.node, engine::message(engine::free_object{key}));
       });
     }
   }
@@ -430,10 +481,10 @@ inline bool program::publish_draft(engine::object_key object, hosting::packed& w
   what.write_head(const_cast<std::byte*>(block->data) - draft_head_bytes);
   detail::fault(detail::fault_point::object_written);
   event([&] {
-    transmit(program_.node_party, engine::message(engine::publish_object{object, *draft}));
+    transmit(home_.node, engine::message(engine::publish_object{object, *draft}));
   });
   // For whoever has the block: it stays where it is as long as it is read there.
-  use_pin(object, [](const auto&) {});
+  use_pin(object, {}, [](const auto&) {});
   return true;
 }
 

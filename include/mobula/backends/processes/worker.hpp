@@ -34,9 +34,8 @@ class worker_host final : public process_host {
     runtime_options options;
     options.infeasible = birth.infeasible;
     state_ = std::make_unique<hosting::program_state>(options, birth.epoch);
-    state_->node = birth.where;
+    state_->home = {birth.node, birth.node, birth.where};
     state_->name_space = birth.name_space;
-    state_->node_party = birth.node;
     state_->ship = [this](const environment& one, std::string_view field) {
       return environments_.ship(one, field);
     };
@@ -86,7 +85,7 @@ class worker_host final : public process_host {
     carrier_->send_control(birth_.driver, control_message(control::ask_available, request));
     program_->wait_for(answer.arrived, engine::never, hosting::program_process::waiting::deaf);
     self.answers_.erase(request);
-    node_info now = state_->node;
+    node_info now = state_->home.about;
     now.available = answer.what;
     return now;
   }

@@ -33,8 +33,19 @@ inline fault_plan plan_of_run(const fault_plan& plan, const random_stream& rando
   if (!stays("disk_full")) made.disk_full = 0;
   if (!stays("disk_errors")) made.disk_errors = 0;
   if (!stays("store_full")) made.store_full = 0;
+  if (!stays("node_crashes")) made.node_crashes = 0;
+  if (!stays("node_drains")) made.node_drains = 0;
+  if (!stays("node_pauses")) made.node_pauses = 0;
+  if (!stays("node_cuts")) made.node_cuts = 0;
+  if (!stays("head_deaths")) made.head_deaths = 0;
+  if (!stays("clock_skew")) made.clock_skew = duration::zero();
+  if (!stays("clock_drift")) made.clock_drift = 0;
   made.swarm = false;
   return made;
+}
+
+inline instant parts_per_million(double part) noexcept {
+  return static_cast<instant>(part * 1e6 + 0.5);
 }
 
 /// What links suffer until `plan.until`; afterwards `link_faults()`.

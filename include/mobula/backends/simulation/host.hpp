@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <exception>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
@@ -21,7 +22,9 @@
 
 #include "mobula/backend/backend.hpp"
 #include "mobula/backends/simulation/faults.hpp"
+#include "mobula/backends/simulation/head_process.hpp"
 #include "mobula/backends/simulation/node_process.hpp"
+#include "mobula/backends/simulation/roster.hpp"
 #include "mobula/backends/simulation/shared_state.hpp"
 #include "mobula/backends/simulation/worker_bodies.hpp"
 #include "mobula/backends/simulation/worker_process.hpp"
@@ -59,26 +62,34 @@ class simulation_host final : public detail::backend, public process_maker {
       : world_(options.simulation.seed, limit_of(options.simulation.time_limit),
                stacks_of(options.simulation.stack_bytes), &hooks_),
         shared_(world_, options, epoch) {
-    if (options.simulation.nodes.size() > 1) {
-      throw std::invalid_argument("simulation_options.nodes has " +
-                                  std::to_string(options.simulation.nodes.size()) +
-                                  " nodes: this version of Mobula simulates one");
-    }
     engine::link_options& links = world_.links();
-    // One machine: a peer is never taken for dead, it is known to be.
+    // A peer is never taken for dead, it is known to be.
     links.silence = std::chrono::hours(24 * 365);
-    set_node(options);
+    set_name_space(options);
     plan_ = plan_of_run(options.simulation.faults, world_.random());
-    node_ = std::make_unique<node_process>(shared_, shared_.node_party, machine_options(), *this);
-    world_.add(*node_);
-    driver_ = std::make_unique<worker_process>(shared_, world_.next_party(), *node_);
-    world_.add(*driver_);
-    node_->begin();
-    node_->joined(driver_->self(), engine::party_kind::driver);
+    world_.set_clocks(plan_.clock_skew.count_ns(), parts_per_million(plan_.clock_drift));
+    if (options.simulation.nodes.size() > 1) {
+      head_ = std::make_unique<head_process>(shared_, world_.next_party());
+      world_.add(*head_, head_->self());
+    }
+    node_options first = options.simulation.nodes.front();
+    make_driven(first, options);
+    node_process& home = make_node(first);
+    driver_ = std::make_unique<worker_process>(shared_, world_.next_party(), home.home(), home);
+    world_.add(*driver_, home.self());
+    home.begin();
+    home.joined(driver_->self(), engine::party_kind::driver);
+    for (std::size_t i = 1; i < options.simulation.nodes.size(); ++i) {
+      make_node(options.simulation.nodes[i]).begin();
+    }
+    let_all_join();
+    for (std::size_t i = 0; head_ && i < nodes_.size(); ++i) {
+      schedule_faults_of(*nodes_[i]);
+    }
     world_.on_over = [this] { end_outside_waits(); };
     shared_.throw_over = [this] { throw timeout_error("simulation: " + world_.over()); };
     schedule_faults();
-    world::published_now.store(0, std::memory_order_release);
+    world::published_now.store(world_.now(), std::memory_order_release);
     the_abandoned.open(epoch);
     detail::record_abandoned.store(
         +[](detail::record& one) noexcept { the_abandoned.note(one); }, std::memory_order_release);
@@ -255,14 +266,9 @@ class simulation_host final : public detail::backend, public process_maker {
     refuse_after_end();
   }
 
-  std::vector<node_info> nodes() const override { return {this_node()}; }
-  resource_set available_resources() const override { return this_node().available; }
-  node_info this_node() const override {
-    const turn mine(const_cast<simulation_host&>(*this), false);
-    node_info now = shared_.node;
-    now.available = node_->machine().available().to_set();
-    return now;
-  }
+  std::vector<node_info> nodes() const override;
+  resource_set available_resources() const override;
+  node_info this_node() const override;
   job_id job() const noexcept override { return job_id{shared_.epoch}; }
   const std::string& name_space() const noexcept override { return shared_.name_space; }
 
@@ -272,8 +278,37 @@ class simulation_host final : public detail::backend, public process_maker {
 
   world& sim() noexcept { return world_; }
   shared_state& shared() noexcept { return shared_; }
-  node_process& the_node() noexcept { return *node_; }
+  /// The driver's.
+  node_process& the_node() noexcept { return *nodes_.front(); }
+  /// In the order in which they have joined, the dead ones too.
+  const std::vector<std::unique_ptr<node_process>>& all_nodes() const noexcept { return nodes_; }
+  /// Null where the node is alone.
+  const head_process* the_head() const noexcept { return head_.get(); }
+  const engine::directory& actors() const noexcept {
+    return head_ ? head_->actors() : *nodes_.front()->actors();
+  }
+  /// A node joins. Only where there is a head.
+  node_process& add_node(const node_options& what);
   worker_process& driver() noexcept { return *driver_; }
+  /// With all that is on it, as by a power cut. The driver's takes the program along.
+  void kill(node_process& node);
+  /// It is asked to leave; what runs there may go on for so long. Not the driver's.
+  void drain(node_process& node, instant lasts, instant returns = engine::never);
+  /// Whatever runs on it stands still.
+  void pause(node_process& node, instant lasts);
+  /// As by SIGKILL. Only where there is one; a dead one does not die again.
+  void kill_head(instant lasts);
+  void restart_head();
+  void release(node_process& node);
+  /// Ways between machines, from each of the first to each of the second.
+  using ways = std::vector<std::pair<party, party>>;
+  /// The cut's number.
+  std::uint64_t block(ways which, instant lasts);
+  void unblock(std::uint64_t cut);
+  void unblock_all();
+  ways ways_around(const node_process& one) const;
+  /// The living node of this name; null.
+  node_process* node_named(std::string_view name) const;
   /// Living workers, in the order of their birth.
   std::vector<worker_process*> workers() const {
     std::vector<worker_process*> out;
@@ -295,10 +330,11 @@ class simulation_host final : public detail::backend, public process_maker {
     one.kill_process();
     world_.cut_links_of(one);
     // What it had sent to the node is received first: perhaps it has published what it answered.
-    const instant seen = world_.all_arrived(one.self(), node_->self());
+    node_process* const node = find_node(one.home().node);
+    const instant seen = world_.all_arrived(one.self(), node->self());
     world_.events().at(seen + world_.delay(1'000, 300'000),
-                       {event_kind::death, one.self().value(), 0, node_->self()},
-                       [this, what] { node_->saw_death(what); });
+                       {event_kind::death, one.self().value(), 0, node->self()},
+                       [node, what] { node->saw_death(what); });
   }
   const fault_plan& plan() const noexcept { return plan_; }
   /// A line of a script, now. On the simulation's thread.
@@ -309,15 +345,7 @@ class simulation_host final : public detail::backend, public process_maker {
   }
   [[nodiscard]] std::size_t workers_started() const noexcept { return workers_.size(); }
   /// Messages suffer from this for a while, and then again from what the plan says.
-  void disturb(const link_faults& faults, instant lasts) {
-    const std::uint64_t number = ++disturbances_;
-    world_.net().set_faults(faults);
-    if (lasts == engine::never) return;
-    world_.events().after(lasts, {event_kind::fault, 6, number, {}}, [this, number] {
-      if (number != disturbances_) return;  // a later one lasts longer
-      world_.net().set_faults(faults_over_ ? link_faults{} : link_faults_of(plan_));
-    });
-  }
+  void disturb(const link_faults& faults, instant lasts);
   /// The kit's own, and gone with the host.
   std::shared_ptr<void> kit;
 
@@ -338,64 +366,73 @@ class simulation_host final : public detail::backend, public process_maker {
     return made;
   }
 
-  void set_node(const runtime_options& options) {
-    const node_options& given = options.simulation.nodes.front();
-    node_info& node = shared_.node;
-    node.id = node_id{1};
-    node.name = given.name.empty() ? "node0" : given.name;
-    node.total.cpus = options.cpus.value_or(given.cpus);
-    node.total.gpus = options.gpus != 0 ? options.gpus : given.gpus;
-    node.total.memory = options.memory.value_or(given.memory);
-    node.total.custom = given.resources;
-    for (const auto& [name, amount] : options.resources) node.total.custom[name] = amount;
-    node.labels = given.labels;
-    for (const auto& [name, value] : options.labels) node.labels[name] = value;
-    node.available = node.total;
-    // Of equal length in every run of a process, for a longer message is later there.
+  /// What is said of "this node" is said of the driver's.
+  static void make_driven(node_options& one, const runtime_options& options) {
+    one.cpus = options.cpus.value_or(one.cpus);
+    one.gpus = options.gpus != 0 ? options.gpus : one.gpus;
+    one.memory = options.memory.value_or(one.memory);
+    for (const auto& [name, amount] : options.resources) one.resources[name] = amount;
+    for (const auto& [name, value] : options.labels) one.labels[name] = value;
+  }
+  void set_name_space(const runtime_options& options) {
     // Of one length, for a longer message takes longer.
     std::string number = std::to_string(shared_.epoch);
     number.insert(0, 10 - std::min<std::size_t>(10, number.size()), '0');
     shared_.name_space = options.name_space.empty() ? "job-" + number : options.name_space;
-    shared_.node_party = world_.next_party();
   }
-  engine::node_options machine_options() const {
-    engine::node_options made;
-    made.self = shared_.node_party;
-    made.total = resource_vector(shared_.node.total);
-    made.labels = shared_.node.labels;
-    made.store_bytes = shared_.options.store_memory.value_or(shared_.node.total.memory * 3 / 10);
-    made.prestart = static_cast<unsigned>(std::min(64.0, shared_.node.total.cpus));
-    return made;
+  // Nodes.
+
+  node_process& make_node(const node_options& given, party machine = {});
+  static node_info info_of(const node_process& one);
+  node_process* find_node(party who) const;
+  [[nodiscard]] bool is_drivers(const node_process& one) const noexcept {
+    return &one == nodes_.front().get();
+  }
+  void let_all_join();
+  void look_at_silence(const ways& changed);
+  void look_at_silence(node_process& node);
+  void look_at_pairs();
+  [[nodiscard]] bool are_apart(party one, party other) const;
+  [[nodiscard]] bool is_with_head(const node_process& node);
+  [[nodiscard]] node_process& chosen_of(node_process& one, node_process& other) const;
+  void go_and_return(node_process& node);
+  void let_come_back();
+  void bury(node_process& node);
+  void come_back(party machine, const node_options& what);
+  void return_later(party machine, const node_options& what, instant after);
+  template <class Visit>
+  void for_each_party_on(const node_process& node, Visit visit) {
+    visit(node);
+    if (is_drivers(node)) visit(*driver_);
+    roster_.for_each_worker_on(node.self(), visit);
   }
 
   // process_maker
 
-  void start_worker() override {
-    const party who = world_.next_party();
-    world_.events().after(
-        world_.delay(200'000, 600'000), {event_kind::start, who.value(), 0, node_->self()},
-        [this, who] {
-          if (shared_.ending) return;
-          workers_.push_back(std::make_unique<worker_process>(shared_, who, *node_));
-          worker_process& made = *workers_.back();
-          world_.add(made);
-          node_->joined(who, engine::party_kind::worker);
-          made.begin();
-          schedule_faults_of(made);
-        });
-  }
+  void start_worker(node_process& node) override;
+  void leave(node_process& node) override;
   void end_worker(party worker, const engine::death& how) override {
-    for (const auto& one : workers_) {
-      if (one->self() == worker) kill(*one, how);
-    }
+    if (worker_process* const one = roster_.worker(worker)) kill(*one, how);
   }
+
+  /// A node, as the head and it hear of each other.
+  struct node_record {
+    node_options given;
+    instant head_hears_nothing_since = engine::never;
+    instant hears_nothing_since = engine::never;  ///< of the head
+    instant returns = engine::never;  ///< so long after it was drained
+    bool is_buried = false;  ///< the head takes it for dead; it is, as soon as it hears that
+  };
 
   // Faults.
 
   void schedule_faults();
+  void set_disk_faults(node_process& node);
   void schedule_faults_of(worker_process& one);
-  template <class Fault>
-  void repeat_fault(party who, double per_second, random_stream random, Fault fault);
+  void schedule_faults_of(node_process& one);
+  ways drawn_cut(const node_process& one, random_stream& random) const;
+  template <class Process, class Fault>
+  void repeat_fault(Process& who, double per_second, random_stream random, Fault fault);
   static engine::death crash() {
     engine::death made;
     made.kind = engine::death_kind::crashed;
@@ -403,12 +440,10 @@ class simulation_host final : public detail::backend, public process_maker {
     made.text = "killed by the simulation";
     return made;
   }
-  worker_process* find_worker(party who) const {
-    for (const auto& one : workers_) {
-      if (one->self() == who && one->alive()) return one.get();
-    }
-    return nullptr;
-  }
+  worker_process* find_worker(party who) const;
+  worker_process* chosen_worker(const std::string& which, random_stream& random) const;
+  node_process* other_node(const std::string& which, random_stream& random) const;
+  node_process* chosen_node(const std::string& which, random_stream& random) const;
   void pause(party who, instant lasts) {
     if (world_.events().held(who)) return;
     world_.events().hold(who);
@@ -416,24 +451,7 @@ class simulation_host final : public detail::backend, public process_maker {
     world_.events().after(lasts, {event_kind::fault, 3, who.value(), {}},
                           [this, who] { world_.events().release(who); });
   }
-  void isolate(party who, instant lasts) {
-    world_.net().isolate(who);
-    if (lasts == engine::never) return;
-    world_.events().after(lasts, {event_kind::fault, 4, who.value(), {}},
-                          [this, who] { world_.net().rejoin(who); });
-  }
-  worker_process* chosen_worker(const std::string& which, random_stream& random) const {
-    std::vector<worker_process*> there = workers();
-    if (!which.empty()) {
-      for (std::size_t i = 0; i < workers_.size(); ++i) {
-        if (std::to_string(i) == which && workers_[i]->alive()) return workers_[i].get();
-      }
-      return nullptr;
-    }
-    if (there.empty()) return nullptr;
-    return there[random.below(there.size())];
-  }
-
+  void isolate(party who, instant lasts);
   void end_outside_waits() {
     for (outside_wait* const one : shared_.outside) world_.end_wait(*one);
   }
@@ -444,9 +462,16 @@ class simulation_host final : public detail::backend, public process_maker {
   fault_plan plan_;
   bool faults_over_ = false;
   std::uint64_t disturbances_ = 0;
-  std::unique_ptr<node_process> node_;
+  std::unique_ptr<head_process> head_;                ///< null: the node is alone
+  std::vector<std::unique_ptr<node_process>> nodes_;  ///< the driver's first; the dead ones too
+  std::map<std::uint64_t, ways> cuts_;                ///< that hold, by number
+  std::uint64_t cuts_made_ = 0;
+  std::map<party, node_record> records_;              ///< of those that live
+  std::vector<std::pair<party, node_options>> gone_;  ///< that come back when others can be heard
+  std::map<std::pair<party, party>, instant> apart_since_;  ///< nodes that don't hear each other
   std::unique_ptr<worker_process> driver_;
   std::vector<std::unique_ptr<worker_process>> workers_;  ///< the dead ones too
+  roster roster_;
 };
 
 // --- Turns ---------------------------------------------------------------------------------------

@@ -44,6 +44,19 @@ struct link_faults {
   friend bool operator==(const link_faults&, const link_faults&) noexcept = default;
 };
 
+/// A direction between two parties, or two machines.
+struct ends {
+  party from;
+  party to;
+  friend bool operator==(const ends&, const ends&) noexcept = default;
+};
+struct ends_hash {
+  std::size_t operator()(const ends& one) const noexcept {
+    return static_cast<std::size_t>(
+        random_stream::mix(random_stream::mix(one.from.value()) + one.to.value()));
+  }
+};
+
 /// When copies of a frame arrive: none if it is lost, two if it is repeated, in no order.
 class arrivals {
  public:
@@ -92,7 +105,7 @@ class network {
     const instant second = 1 + drawn_below(way.random, options_.reorder_window);
 
     arrivals times;
-    if (lost || way.cuts > 0 || is_isolated(from) || is_isolated(to)) {
+    if (lost || way.cuts > 0 || is_isolated(from) || is_isolated(to) || is_blocked(from, to)) {
       ++lost_;
       return times;
     }
@@ -137,6 +150,25 @@ class network {
     heal(one, other);
     heal(other, one);
   }
+  /// Machines are named by one of their parties; one that was put nowhere is a machine of its own.
+  void put(party who, party machine) { machines_[who] = machine; }
+  [[nodiscard]] party machine_of(party who) const {
+    const auto found = machines_.find(who);
+    return found == machines_.end() ? who : found->second;
+  }
+  /// Nothing that parties of one machine send to the other's arrives until it is unblocked as often
+  /// as it was blocked.
+  void block(party from_machine, party to_machine) { ++blocked_[{from_machine, to_machine}]; }
+  void unblock(party from_machine, party to_machine) {
+    const auto found = blocked_.find({from_machine, to_machine});
+    MOBULA_ASSERT(found != blocked_.end(), "only what was blocked is unblocked");
+    if (--found->second == 0) blocked_.erase(found);
+  }
+  /// Between their machines.
+  [[nodiscard]] bool is_blocked(party from, party to) const {
+    return !blocked_.empty() && blocked_.contains({machine_of(from), machine_of(to)});
+  }
+
   /// Cuts the party off from all others, or no longer.
   void isolate(party one) { isolated_.insert(one); }
   void rejoin(party one) { isolated_.erase(one); }
@@ -163,23 +195,13 @@ class network {
     });
     isolated_.erase(gone);
     slow_.erase(gone);
+    machines_.erase(gone);
   }
 
   std::uint64_t sent() const noexcept { return sent_; }
   std::uint64_t lost() const noexcept { return lost_; }
 
  private:
-  struct ends {
-    party from;
-    party to;
-    friend bool operator==(const ends&, const ends&) noexcept = default;
-  };
-  struct ends_hash {
-    std::size_t operator()(const ends& one) const noexcept {
-      return static_cast<std::size_t>(
-          random_stream::mix(random_stream::mix(one.from.value()) + one.to.value()));
-    }
-  };
   struct direction {
     random_stream random;
     link_faults faults{};
@@ -229,6 +251,8 @@ class network {
   std::uint64_t lost_ = 0;
   boost::unordered_flat_map<ends, direction, ends_hash> directions_;
   boost::unordered_flat_map<party, unsigned, std::hash<party>> slow_;
+  boost::unordered_flat_map<party, party, std::hash<party>> machines_;
+  boost::unordered_flat_map<ends, unsigned, ends_hash> blocked_;
   std::set<party> isolated_;
 };
 

@@ -2,18 +2,25 @@
 
 /// A simulated process as the others see it: links to its peers, a timer, and a death.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <type_traits>
 #include <utility>
+#include <variant>
 #include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
 
 #include "mobula/backends/simulation/world.hpp"
 #include "mobula/engine/codec.hpp"
+#include "mobula/engine/lasting/conversation.hpp"
 #include "mobula/engine/link.hpp"
 #include "mobula/engine/outbox.hpp"
 
@@ -26,11 +33,13 @@ namespace mobula::simulation {
 /// (`later`) is done when its event is over, in order.
 class party_process : public party_base {
  public:
-  party_process(world& in, party self) : party_base(in, self) {}
+  party_process(world& in, party self) : party_base(in, self), clock_(in.clock_of(self)) {}
 
   // party_loop
 
-  instant now() const noexcept override { return world_.now(); }
+  instant now() const noexcept override { return clock_.at(world_.now()); }
+  instant own_time(instant of_clock) const noexcept override { return clock_.at(of_clock); }
+  [[nodiscard]] const machine_clock& own_clock() const noexcept { return clock_; }
   /// All is done on one thread, or by one that has entered the world.
   void enter() override {}
   void leave() noexcept override {}
@@ -43,6 +52,7 @@ class party_process : public party_base {
   /// arrived.
   void die() {
     alive_ = false;
+    world_.died(self());
     forget_todo();
     world_.events().drop(self());
     timer_ = event_id{};
@@ -50,33 +60,59 @@ class party_process : public party_base {
 
   /// From a peer's link.
   void frame_arrived(party from, std::span<const std::byte> frame) {
-    if (!alive_) return;
+    if (!alive_ || gone_.contains(from)) return;
     peer& one = peer_of(from);
-    if (one.cut) return;
-    one.link.frame_arrived(frame, world_.now());
+    one.link.frame_arrived(frame, now());
     take_messages(from, one);
+    note_due(one);
     set_timer();
     if (alive_) after_event();
   }
   /// Nothing comes from that peer any more.
   void peer_gone(party who) override {
-    if (!alive_) return;
-    peer& one = peer_of(who);
-    if (one.cut) return;
-    one.cut = true;
-    one.link.cut();
+    if (!alive_ || !gone_.insert(who).second) return;
+    if (const auto at = peers_.find(who); at != peers_.end()) {
+      at->second->cut = true;
+      at->second->link.cut();
+      note_due(*at->second);
+    }
     event([&] { cut_off(who); });
+  }
+  std::vector<party> peers() const override {
+    std::vector<party> out;
+    for (const auto& [who, one] : peers_) out.push_back(who);
+    return out;
+  }
+  bool has_peer(party who) const override { return peers_.contains(who); }
+  /// The head was dead, and is there again: there is a new link to it.
+  void head_is_back() {
+    if (!alive_) return;
+    renew_link(lasting_);
+    send_bytes(lasting_, engine::encode(engine::resume_words{talk_.begin_link()}));
   }
 
  protected:
+  /// The head of several nodes, which comes back when it dies: with it this is one conversation.
+  void talk_lasts_with(party head) { lasting_ = head; }
+
   void event_over() override {
     set_timer();
     after_event();
+  }
+  /// From a peer's link.
+  virtual void take_message(party from, std::span<const std::byte> bytes) {
+    engine::message what = engine::decode(bytes);
+    if (from == lasting_ && !hear(what)) return;
+    deliver(from, std::move(what));
   }
   /// A message for the process's machines.
   virtual void receive(party from, engine::message&& one) = 0;
   /// A peer is dead.
   virtual void cut_off(party who) = 0;
+  /// Something was to be sent to a peer that is known to be dead.
+  virtual void unreachable(party) {}
+  /// The head is back, and has all that was said: what it only looks at it does not know any more.
+  virtual void show_again() {}
   /// When its machines want to be called next, and calling them.
   virtual instant next_machine_timer() = 0;
   virtual void machine_timer() = 0;
@@ -105,17 +141,52 @@ class party_process : public party_base {
       });
       return;
     }
+    if (gone_.contains(to)) return unreachable(to);
     peer& with = peer_of(to);
-    if (with.cut) return;
     if constexpr (std::is_same_v<std::remove_cvref_t<Message>, engine::task_done>) {
       if (!one.unbegun) with.note_answer(one.task);
     }
     ++with.sent;
     buffer_.clear();
     engine::encode(one, buffer_);
-    with.link.send(buffer_, world_.now());
+    if (to == lasting_ && is_only_view(one)) {
+      if (talk_.is_open()) with.link.send(buffer_, now());
+    } else if (to == lasting_) {
+      talk_.say(buffer_);
+      talk_.release(1, [&](std::span<const std::byte> bytes) {
+        with.link.send(bytes, now());
+      });
+    } else {
+      with.link.send(buffer_, now());
+    }
+    note_due(with);
     if (!in_event()) set_timer();
   }
+  void send_bytes(party to, std::span<const std::byte> bytes) {
+    if (!alive_ || gone_.contains(to)) return;
+    peer& with = peer_of(to);
+    ++with.sent;
+    with.link.send(bytes, now());
+    note_due(with);
+    if (!in_event()) set_timer();
+  }
+  /// What is on the old one is lost.
+  void renew_link(party with) {
+    const auto at = peers_.find(with);
+    if (at == peers_.end()) return;
+    if (at->second->due != engine::never) due_.erase({at->second->due, with});
+    peers_.erase(at);
+    by_party_.erase(with);
+  }
+  void renew_all_links() {
+    peers_.clear();
+    by_party_.clear();
+    due_.clear();
+    set_timer();
+  }
+  /// Nothing comes from them any more. In order.
+  const std::set<party>& cut_parties() const noexcept { return gone_; }
+
   /// Calls and tasks that have begun here, and whose answer may never arrive if this process dies
   /// now.
   void append_unheard(engine::key_list& out) {
@@ -137,7 +208,7 @@ class party_process : public party_base {
         : process(of),
           to(with),
           link(of.self() < with ? engine::link_end::first : engine::link_end::second,
-               session_of(of.self(), with), *this, of.world_.now(), options) {}
+               session_of(of.self(), with), *this, of.now(), options) {}
     void send_frame(std::span<const std::byte> frame) override {
       process.world_.carry(process.self(), to, frame);
     }
@@ -151,8 +222,9 @@ class party_process : public party_base {
       while (!answers.empty() && answers.front().first < heard) answers.pop_front();
     }
 
-    static std::uint64_t session_of(party a, party b) noexcept {
-      return a < b ? (a.value() << 32) | b.value() : (b.value() << 32) | a.value();
+    std::uint64_t session_of(party a, party b) const {
+      const std::uint64_t life = process.world_.life_of(a) + process.world_.life_of(b);
+      return (life << 52) + (a < b ? (a.value() << 32) | b.value() : (b.value() << 32) | a.value());
     }
 
     party_process& process;
@@ -161,46 +233,99 @@ class party_process : public party_base {
     std::uint64_t sent = 0;  ///< messages
     /// Of those that the peer may not have got: how-manieth it is, from 0, and what it answers.
     std::deque<std::pair<std::uint64_t, engine::object_key>> answers;
+    instant due = engine::never;  ///< as it stands in `due_`
     bool cut = false;
     bool broken = false;
   };
 
+  template <class Message>
+  static bool is_only_view(const Message& one) {
+    if constexpr (std::is_same_v<Message, engine::message>) return engine::is_view(one);
+    return false;
+  }
   peer& peer_of(party who) {
-    std::unique_ptr<peer>& at = peers_[who];
-    if (!at) at = std::make_unique<peer>(*this, who, world_.links());
-    return *at;
+    peer*& found = by_party_[who];
+    if (found == nullptr) {
+      std::unique_ptr<peer>& made = peers_[who];
+      made = std::make_unique<peer>(*this, who, world_.links());
+      found = made.get();
+    }
+    return *found;
   }
   void take_messages(party from, peer& one) {
     one.link.take([&](std::span<const std::byte> bytes) {
       if (one.cut || !alive_) return;
-      deliver(from, engine::decode(bytes));
+      take_message(from, bytes);
     });
   }
+  /// From the head. False: a word about the link, or one that was here before.
+  bool hear(const engine::message& what) {
+    const auto send = [this](std::span<const std::byte> bytes) { send_bytes(lasting_, bytes); };
+    if (const auto* const words = std::get_if<engine::resume_words>(&what)) {
+      const bool is_known = talk_.resume(words->kept, send);
+      MOBULA_ASSERT(is_known, "a head that comes back is who it was");
+      event([&] { show_again(); });
+      return false;
+    }
+    if (const auto* const words = std::get_if<engine::words_kept>(&what)) {
+      const bool is_known = talk_.forget(words->kept);
+      MOBULA_ASSERT(is_known, "a head has no more than it was told");
+      return false;
+    }
+    if (!talk_.hear()) return false;
+    if (talk_.keep(1)) send(engine::encode(engine::words_kept{talk_.kept()}));
+    return true;
+  }
 
+  /// Its link may want to be called at another time.
+  void note_due(peer& one) {
+    const instant then = one.cut ? engine::never : one.link.next_timer();
+    if (then == one.due) return;
+    if (one.due != engine::never) due_.erase({one.due, one.to});
+    if (then != engine::never) due_.insert({then, one.to});
+    one.due = then;
+  }
+  /// Those links that want to be called now are, in the order of their peers.
+  void call_links() {
+    std::vector<party> late;
+    for (const auto& [when, who] : due_) {
+      if (when > now()) break;
+      late.push_back(who);
+    }
+    std::sort(late.begin(), late.end());
+    for (const party who : late) {
+      peer& one = *by_party_.at(who);
+      one.link.timer(now());
+      note_due(one);
+    }
+  }
   void set_timer() {
     if (!alive_) return;
     instant next = next_machine_timer();
-    for (const auto& [who, one] : peers_) {
-      if (!one->cut) next = std::min(next, one->link.next_timer());
-    }
+    if (!due_.empty()) next = std::min(next, due_.begin()->first);
     if (next == timer_at_) return;
     world_.events().cancel(timer_);
     timer_at_ = next;
     timer_ = event_id{};
     if (next == engine::never) return;
-    timer_ = world_.events().at(next, {event_kind::timer, self().value(), 0, self()}, [this] {
+    const instant then = std::max(clock_.when(next), world_.now());
+    timer_ = world_.events().at(then, {event_kind::timer, self().value(), 0, self()}, [this] {
       timer_at_ = engine::never;
-      for (const auto& [who, one] : peers_) {
-        if (!one->cut && one->link.next_timer() <= world_.now()) one->link.timer(world_.now());
-      }
+      call_links();
       event([&] {
-        if (next_machine_timer() <= world_.now()) machine_timer();
+        if (next_machine_timer() <= now()) machine_timer();
       });
       set_timer();
     });
   }
 
+  const machine_clock clock_;
   std::map<party, std::unique_ptr<peer>> peers_;
+  boost::unordered_flat_map<party, peer*, std::hash<party>> by_party_;  ///< the same
+  std::set<std::pair<instant, party>> due_;  ///< when links want to be called
+  std::set<party> gone_;                     ///< whose links are cut, be it before there was one
+  party lasting_;  ///< the head; empty: none
+  engine::conversation talk_;
   std::deque<engine::message> to_itself_;
   std::vector<std::byte> buffer_;
   event_id timer_;

@@ -130,7 +130,7 @@ inline bool worker_process::wait_for(completion& what, instant deadline, waiting
   const bool gives_way = how == waiting::gives_way;
   if ((how == waiting::lends || gives_way) && inside->body != nullptr) {
     inside->lent = true;
-    event([&] { executor_.body_blocked(*inside->body, world_.now(), gives_way); });
+    event([&] { executor_.body_blocked(*inside->body, now(), gives_way); });
   }
   do {
     inside->waits = true;
@@ -150,7 +150,7 @@ inline void worker_process::wake(body_fiber& one) {
   if (one.lent) {
     // It asks for its CPUs; `resume` follows.
     one.going_on = true;
-    event([&] { executor_.body_unblocked(*one.body, world_.now()); });
+    event([&] { executor_.body_unblocked(*one.body, now()); });
     return;
   }
   one.wake_queued = true;

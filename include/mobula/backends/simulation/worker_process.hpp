@@ -33,14 +33,18 @@ class object_memory {
 /// The members are defined in worker_bodies.hpp.
 class worker_process final : public party_process, public hosting::program_process {
  public:
-  worker_process(shared_state& shared, party self, object_memory& memory)
+  worker_process(shared_state& shared, party self, const hosting::node_place& home,
+                 object_memory& memory)
       : party_process(shared.sim, self),
-        program_process(static_cast<hosting::party_loop&>(*this), shared),
+        program_process(static_cast<hosting::party_loop&>(*this), shared, home),
         shared_(shared),
-        memory_(memory) {}
+        memory_(memory) {
+    if (!home.is_alone()) talk_lasts_with(home.directory);
+  }
 
   using party_process::alive;
   using party_process::event;
+  using party_process::now;
   using party_process::later;
   using party_process::self;
   using party_process::transmit;
@@ -86,7 +90,7 @@ class worker_process final : public party_process, public hosting::program_proce
   void receive(party from, engine::message&& one) override { heard(from, std::move(one)); }
   void cut_off(party who) override { program_process::cut_off(who); }
   instant next_machine_timer() override { return owner_.next_timer(); }
-  void machine_timer() override { owner_.timer(world_.now()); }
+  void machine_timer() override { owner_.timer(now()); }
   void after_event() override {
     if (is_leaving()) leave_if_unneeded(all_arrived());
   }

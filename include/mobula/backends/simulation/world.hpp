@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -20,8 +21,12 @@
 #include <utility>
 #include <vector>
 
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
+
 #include "mobula/backends/hosting/party_loop.hpp"
 #include "mobula/backends/simulation/fiber.hpp"
+#include "mobula/backends/simulation/machine_clock.hpp"
 #include "mobula/backends/simulation/network.hpp"
 #include "mobula/backends/simulation/random.hpp"
 #include "mobula/backends/simulation/schedule.hpp"
@@ -55,6 +60,9 @@ class party_base : public hosting::party_loop {
 
   virtual void frame_arrived(party from, std::span<const std::byte> frame) = 0;
   virtual void peer_gone(party who) = 0;
+  /// With whom it has had to do. In order.
+  virtual std::vector<party> peers() const = 0;
+  virtual bool has_peer(party who) const = 0;
 
  protected:
   world& world_;
@@ -92,13 +100,31 @@ class world {
   [[nodiscard]] instant now() const noexcept { return events_.now(); }
   schedule& events() noexcept { return events_; }
   simulation::network& net() noexcept { return network_; }
+  const simulation::network& net() const noexcept { return network_; }
   const random_stream& random() const noexcept { return random_; }
   fiber_pool& fibers() noexcept { return fibers_; }
   engine::link_options& links() noexcept { return links_; }
+  /// No two agree by more than chance: ahead by up to so much, and fast or slow by up to so many
+  /// parts per million.
+  void set_clocks(instant ahead_max, instant drift_max) noexcept {
+    ahead_max_ = ahead_max;
+    drift_max_ = drift_max;
+  }
+  [[nodiscard]] machine_clock clock_of(party who) const {
+    random_stream random = random_.split("clocks").split(who.value());
+    const instant ahead = random.between(0, ahead_max_);
+    return {ahead, random.between(-drift_max_, drift_max_)};
+  }
   /// A small delay from the seed, in nanoseconds: what a process takes to do something.
   instant delay(instant low, instant high) { return delays_.between(low, high); }
 
-  void add(party_base& one) { parties_[one.self()] = &one; }
+  void add(party_base& one, party machine) {
+    parties_[one.self()] = &one;
+    network_.put(one.self(), machine);
+    on_machine_[machine].insert(one.self());
+  }
+  /// It is dead. Others may still send to it, and find that.
+  void died(party one) { on_machine_[network_.machine_of(one)].erase(one); }
   /// Called by processes that go.
   void remove(party one) { parties_.erase(one); }
   party_base* find(party who) const {
@@ -108,13 +134,22 @@ class world {
   /// The number of the next process: small, for it is a part of what users read.
   party next_party() noexcept { return party{++parties_made_}; }
 
+  /// How often a party has come back from death, under the same name: the head, nobody else. Each
+  /// life's links are others.
+  [[nodiscard]] std::uint64_t life_of(party one) const {
+    const auto at = lives_.find(one);
+    return at == lives_.end() ? 0 : at->second;
+  }
+  void lives_again(party one) { ++lives_[one]; }
+
   /// A frame leaves.
   void carry(party from, party to, std::span<const std::byte> frame) {
     const arrivals when = network_.send(from, to, frame.size(), now());
     if (when.empty()) return;
     auto bytes = std::make_shared<const std::vector<std::byte>>(frame.begin(), frame.end());
+    instant& latest = latest_[{from, to}];
     for (const instant at : when) {
-      latest_[{from, to}] = std::max(latest_[{from, to}], at);
+      latest = std::max(latest, at);
       events_.at(at, {event_kind::frame, from.value(), to.value(), to}, [this, from, to, bytes] {
         party_base* const there = find(to);
         if (there == nullptr) return;
@@ -129,12 +164,32 @@ class world {
     const auto last = latest_.find({from, to});
     return last == latest_.end() ? now() : std::max(now(), last->second);
   }
-  /// A process is dead: all others learn that when what was on its way to them is there. Those that
-  /// have no link to it too, for one may be about to make it: a lease of the dead is on its way.
-  /// Who starts later learns it when what it sends there finds nobody.
-  void cut_links_of(party_base& dead) {
-    for (const auto& [peer, process] : parties_) {
-      if (process != &dead && process->alive()) cut_link(dead.self(), *process);
+  /// A process is dead: all others learn that when what was on its way to them is there. Those of
+  /// its machine that have no link to it too, for one may be about to make it: a lease of the dead
+  /// is on its way. Of other machines they learn it when what they send there finds nobody, as does
+  /// who starts later.
+  void cut_links_of(const party_base& dead) {
+    for (const party peer : those_near(dead.self())) cut_link(dead.self(), *parties_.at(peer));
+    cut_far_links_of(dead, {});
+  }
+  /// For those on other machines than the dead's that can hear of it from there. What one of them
+  /// has sent may never have arrived, so the dead need not know of the link.
+  void cut_far_links_of(const party_base& dead, party teller) {
+    const party machine = network_.machine_of(dead.self());
+    const std::vector<party> known = dead.peers();
+    for (const auto& [peer, there] : parties_) {
+      if (!there->alive() || network_.machine_of(peer) == machine) continue;
+      const bool is_known = std::binary_search(known.begin(), known.end(), peer);
+      if (is_known || there->has_peer(dead.self())) cut_link(dead.self(), *there, teller);
+    }
+  }
+  /// A way between machines is open again: who could not hear of a death does now.
+  void tell_deaths() {
+    std::vector<untold_death> then;
+    then.swap(untold_);
+    for (const untold_death& one : then) {
+      party_base* const there = find(one.peer);
+      if (there != nullptr && there->alive()) cut_link(one.dead, *there, one.teller);
     }
   }
 
@@ -243,10 +298,31 @@ class world {
   watchdog& watch() noexcept { return watch_; }
 
  private:
-  /// Once for each death and peer.
-  void cut_link(party dead, party_base& from) {
+  struct untold_death {
+    party dead;
+    party peer;
+    party teller;
+  };
+
+  /// The living others of its machine.
+  std::vector<party> those_near(party who) const {
+    const auto at = on_machine_.find(network_.machine_of(who));
+    std::vector<party> out;
+    if (at == on_machine_.end()) return out;
+    std::copy_if(at->second.begin(), at->second.end(), std::back_inserter(out),
+                 [who](party one) { return one != who; });
+    return out;
+  }
+  /// Once for each death and peer. Told by the dead's own machine, as by a reset, or by another
+  /// party that knows.
+  void cut_link(party dead, party_base& from, party teller = {}) {
     const party peer = from.self();
-    if (!cut_.insert({dead, peer}).second) return;
+    if (cut_.contains({dead, peer})) return;
+    if (network_.is_blocked(teller.empty() ? dead : teller, peer)) {
+      untold_.push_back({dead, peer, teller});
+      return;
+    }
+    cut_.insert({dead, peer});
     events_.at(all_arrived(dead, peer) + delay(1'000, 100'000),
                {event_kind::cut, dead.value(), peer.value(), peer}, [this, dead, peer] {
                  if (party_base* const there = find(peer)) there->peer_gone(dead);
@@ -334,10 +410,15 @@ class world {
   fiber_pool fibers_;
   watchdog watch_;
   engine::link_options links_;
+  instant ahead_max_ = 0;
+  instant drift_max_ = 0;
   const std::uint64_t seed_;
-  std::map<party, party_base*> parties_;
-  std::map<std::pair<party, party>, instant> latest_;  ///< arrival of what was sent last
-  std::set<std::pair<party, party>> cut_;  ///< the dead, and whom its end was or will be told
+  boost::unordered_flat_map<party, party_base*, std::hash<party>> parties_;
+  std::map<party, std::set<party>> on_machine_;  ///< those that live
+  boost::unordered_flat_map<ends, instant, ends_hash> latest_;  ///< arrival of what was sent last
+  boost::unordered_flat_set<ends, ends_hash> cut_;  ///< the dead, and who was or will be told
+  std::vector<untold_death> untold_;       ///< to those who could not hear of it yet
+  std::map<party, std::uint64_t> lives_;   ///< of those that came back
   std::uint64_t parties_made_ = 0;
 
   std::thread thread_;

@@ -14,6 +14,8 @@
 #include <utility>
 #include <vector>
 
+#include <sched.h>
+
 #include "mobula/backends/threads/executor.hpp"
 #include "mobula/backends/threads/ledger.hpp"
 #include "mobula/backends/threads/queues.hpp"
@@ -74,6 +76,11 @@ class crew {
   /// Threads that may be blocked with no stack left for another body: some hundred megabytes of
   /// stacks.
   static constexpr std::int64_t full_stacks_max = 32;
+  /// How often a thread that has found nothing looks again before it sleeps, and how many of these
+  /// looks it spins between. Then it yields: whoever would give it work, a program's own thread
+  /// above all, may be waiting for just this processor.
+  static constexpr int looks_max = 40;
+  static constexpr int looks_between_spins = 8;
 
   void set_executor(std::unique_ptr<executor> lender) { lender_ = std::move(lender); }
 
@@ -212,8 +219,12 @@ class crew {
     while (!stopping_.load(std::memory_order_relaxed)) {
       if (token && ledger_.contended()) put_back(me, token);
       finding what = find(me, token);
-      for (int rounds = 0; !what && searching && rounds < 40; ++rounds) {
-        for (int spins = 0; spins < 16; ++spins) relax();
+      for (int rounds = 0; !what && searching && rounds < looks_max; ++rounds) {
+        if (rounds < looks_between_spins) {
+          for (int spins = 0; spins < 16; ++spins) relax();
+        } else {
+          ::sched_yield();
+        }
         what = find(me, token);
       }
       if (!what) {

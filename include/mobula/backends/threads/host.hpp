@@ -196,10 +196,10 @@ class threads_host final : public backend,
 
   void shutdown() noexcept override {
     pool_.begin_end();
-    frame::request_stop_of_all();
     const auto grace_end = deadline_after(clock::now(), options_.shutdown_grace);
     bool warned = false;
     for (;;) {
+      frame::request_stop_of_all();  // again and again: a body may look for its token only now
       end_everything();
       interrupt_coroutines();
       const bool none_waits = coroutines_.size() == 0;  // before: who goes on is busy

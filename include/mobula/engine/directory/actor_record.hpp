@@ -19,12 +19,18 @@ struct actor_tie {
   bool watches = false;  ///< wants `actor_changed`
   bool made = false;     ///< registered it, and takes it along when it dies
   bool hosts = false;    ///< is the worker of its present life
+  bool lends = false;    ///< is the node that was asked for its worker, or has lent it
 
-  bool idle() const noexcept { return !watches && !made && !hosts; }
+  bool idle() const noexcept { return !watches && !made && !hosts && !lends; }
+  template <class Archive>
+  void state(Archive& of) {
+    of(watches, made, hosts, lends);
+  }
 };
 using actor_ties = dealing_table<actor_tie>;
 
 /// Invariants:
+///  - In a head, `node` is tied to it as who lends.
 ///  - `lease` and `worker` are there exactly while it has a life, and then the worker hosts it.
 ///  - `constructor`, with a use of each of its mentions, is there while another life may need it.
 ///  - `why` is there when it is restarting or dead.
@@ -36,6 +42,7 @@ struct actor_record {
   std::uint32_t life = 1;
   std::uint32_t life_begun = 0;  ///< the one that the worker has
   std::int32_t restarts = 0;     ///< spent
+  party node;  ///< that is asked for a worker, or has lent it; empty: none is found yet
   lease_id lease;
   party worker;
   lease_purpose purpose = lease_purpose::own_process;  ///< as decided for its first life
@@ -49,6 +56,11 @@ struct actor_record {
 
   bool may_restart() const noexcept {
     return made.max_restarts < 0 || restarts < made.max_restarts;
+  }
+  template <class Archive>
+  void state(Archive& of) {
+    of(made, constructor, creator, phase, life, life_begun, restarts, node, lease, worker, purpose,
+       placed, keeps_constructor, end_sent, end_at_once, unreferenced, ties, why);
   }
 };
 

@@ -12,6 +12,7 @@
 
 #include "mobula/engine/death_text.hpp"
 #include "mobula/engine/directory/actor_record.hpp"
+#include "mobula/engine/directory/checks.hpp"
 #include "mobula/engine/directory/early.hpp"
 #include "mobula/engine/directory/host.hpp"
 #include "mobula/engine/directory/lives.hpp"
@@ -31,7 +32,8 @@ inline constexpr bool is_for_directory =
     std::is_same_v<Message, borrowed> || std::is_same_v<Message, gone> ||
     std::is_same_v<Message, handed_over> || std::is_same_v<Message, unborrow> ||
     std::is_same_v<Message, party_died> || std::is_same_v<Message, ask_to_leave> ||
-    std::is_same_v<Message, group_removed>;
+    std::is_same_v<Message, group_removed> || std::is_same_v<Message, leases_placed> ||
+    std::is_same_v<Message, leases_unplaceable> || std::is_same_v<Message, lease_elsewhere>;
 
 /// The rules are in docs/ENGINE.md, "Actors"; `phase.hpp` has the states of one, `lives.hpp` what
 /// happens between them. This part reads what others say and refuses what makes no sense. It has
@@ -110,7 +112,8 @@ class directory : private references_host {
     if (index == 0) return stray();
     const std::string why = said.who.empty() ? std::string("killed") : "killed by " + said.who;
     if (is_dead(lives_[index].phase)) return;
-    if (said.restart && lives_[index].may_restart()) {
+    // Of one that nobody refers to any more nobody may ask that.
+    if (said.restart && lives_[index].may_restart() && !lives_[index].unreferenced) {
       lives_.restart(index, "it was " + why);
     } else {
       lives_.die(index, why, true);
@@ -118,9 +121,9 @@ class directory : private references_host {
   }
 
   void receive(party from, lease_granted&& said, instant) {
-    if (from != options_.node) return stray();
+    if (from != options_.node && !options_.in_head) return stray();
     const std::uint32_t index = lives_.find({options_.self, said.lease_class});
-    if (index == 0 || lives_[index].phase != actor_phase::leasing) {
+    if (index == 0 || lives_[index].phase != actor_phase::leasing || lives_[index].node != from) {
       send(from, return_lease{said.lease});
       return;
     }
@@ -131,12 +134,37 @@ class directory : private references_host {
     lives_.lease(index, said.lease, said.worker);
   }
   void receive(party from, lease_refused&& said, instant) {
-    const std::uint32_t index =
-        from == options_.node ? lives_.find({options_.self, said.lease_class}) : 0;
+    const std::uint32_t index = from == options_.node || options_.in_head
+                                    ? lives_.find({options_.self, said.lease_class})
+                                    : 0;
     if (index == 0) return stray();
     // One that was not wished for any more when it was refused needs no answer.
-    if (lives_[index].phase != actor_phase::leasing) return;
+    if (lives_[index].phase != actor_phase::leasing || lives_[index].node != from) return;
     lives_.refused(index, "it could not be placed: " + said.why.what);
+  }
+  /// The head has found a node for its next life.
+  void receive(party from, leases_placed&& said, instant) {
+    const std::uint32_t index = to_be_placed(from, options_.node, said.lease_class);
+    if (index == 0) return;
+    if (lives_[index].node.empty()) lives_.ask(index, said.node);
+  }
+  void receive(party from, leases_unplaceable&& said, instant) {
+    const std::uint32_t index = to_be_placed(from, options_.node, said.lease_class);
+    if (index == 0) return;
+    const register_actor& made = lives_[index].made;
+    const bool is_gone = said.why.code == error_code::placement_group_removed;
+    const std::string why = (is_gone ? "" : "actor \"" + made.label + "\" ") + said.why.what;
+    if (said.is_final || made.fail_if_infeasible) {
+      lives_.send_wish(index, 0);
+      lives_.refused(index, "it could not be placed: " + why);
+    } else {
+      host_.warn(why + "; it waits");
+    }
+  }
+  /// The node that was asked has no room, and another has.
+  void receive(party from, lease_elsewhere&& said, instant) {
+    const std::uint32_t index = to_be_placed(from, from, said.lease_class);
+    if (index != 0 && lives_[index].node == from) lives_.ask(index, said.node);
   }
 
   void receive(party from, actor_made&& said, instant) {
@@ -206,7 +234,15 @@ class directory : private references_host {
   /// O(what it has to do with).
   void party_gone(const death& what, instant now) {
     if (what.who == options_.self || references_.is_dead(what.who)) return;
-    lives_.party_gone(what.who, to_string(what));
+    if (options_.in_head) {
+      // A dead node can't say what became of its workers.
+      for (const party worker : lives_.workers_of(what.who)) {
+        death how = what;
+        how.who = worker;
+        party_gone(how, now);
+      }
+    }
+    lives_.party_gone(what);
     early_.party_gone(what.who, [&](party by, message&& late) {
       if (!references_.is_dead(by)) receive(by, std::move(late), now);
     });
@@ -214,6 +250,8 @@ class directory : private references_host {
 
   // --- For lists and checks ----------------------------------------------------------------------
 
+  /// How many actors it has looked at to find some, ever.
+  std::uint64_t visited() const noexcept { return lives_.visited(); }
   /// Null where it is not known (any more).
   const actor_record* find_record(object_key actor) const {
     const std::uint32_t index = lives_.find(actor);
@@ -236,6 +274,11 @@ class directory : private references_host {
   void verify() const {
     references_.verify();
     lives_.verify();
+  }
+  /// What it knows between two events: see `state.hpp`.
+  template <class Archive>
+  void state(Archive& of) {
+    of(references_, lives_, early_, stray_);
   }
 
  private:
@@ -261,6 +304,16 @@ class directory : private references_host {
     if (one.made.name.empty()) return;
     send(from, actor_registered{one.made.request, registration::made, key, one.made.type,
                                 one.made.label, {}});
+  }
+
+  /// 0: that message makes no sense, or not any more.
+  std::uint32_t to_be_placed(party from, party expected, std::uint64_t lease_class) {
+    if (!options_.in_head || from != expected) {
+      stray();
+      return 0;
+    }
+    const std::uint32_t index = lives_.find({options_.self, lease_class});
+    return index != 0 && lives_[index].phase == actor_phase::leasing ? index : 0;
   }
 
   /// Whether the message is about an actor that somebody is about to register. Then it waits.

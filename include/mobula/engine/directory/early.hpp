@@ -10,6 +10,7 @@
 
 #include "mobula/engine/ids.hpp"
 #include "mobula/engine/messages.hpp"
+#include "mobula/engine/party_ranges.hpp"
 
 namespace mobula::engine {
 
@@ -23,8 +24,9 @@ class early_messages {
   bool is_early(std::uint64_t number) const {
     const std::uint64_t by = number >> counter_bits;
     if (by == 0) return false;
+    if (dead_.contains(party{by})) return false;
     const auto known = registrants_.find(by);
-    return known == registrants_.end() || (!known->second.dead && number > known->second.last);
+    return known == registrants_.end() || number > known->second.last;
   }
   /// The party has the number of its own range to give.
   static bool is_registrant(party who, std::uint64_t number) noexcept {
@@ -37,7 +39,7 @@ class early_messages {
   template <class Visit>
   void registered(std::uint64_t number, Visit&& visit) {
     const std::uint64_t by = number >> counter_bits;
-    if (by == 0) return;
+    if (by == 0 || dead_.contains(party{by})) return;
     registrant& one = registrants_[by];
     if (number > one.last) one.last = number;
     if (one.early.empty()) return;
@@ -50,10 +52,20 @@ class early_messages {
   }
   template <class Visit>
   void party_gone(party who, Visit&& visit) {
-    registrant& one = registrants_[who.value() & registrant_mask];
-    one.dead = true;
-    const std::vector<kept> due = std::exchange(one.early, {});
-    for (const kept& each : due) visit(each.from, message(each.said));
+    const std::uint64_t by = who.value() & registrant_mask;
+    dead_.insert(party{by});
+    const auto known = registrants_.find(by);
+    if (known == registrants_.end()) return;
+    std::vector<kept> due = std::move(known->second.early);
+    registrants_.erase(known);
+    for (kept& each : due) visit(each.from, std::move(each.said));
+  }
+
+  /// What it knows: see `state.hpp`.
+  template <class Archive>
+  void state(Archive& of) {
+    of.sorted(registrants_);
+    of(dead_);
   }
 
  private:
@@ -61,16 +73,26 @@ class early_messages {
   static constexpr std::uint64_t registrant_mask = (std::uint64_t{1} << 23) - 1;
 
   struct kept {
-    std::uint64_t number;
+    std::uint64_t number = 0;
     party from;
     message said;
+
+    template <class Archive>
+    void state(Archive& of) {
+      of(number, from, said);
+    }
   };
   struct registrant {
     std::uint64_t last = 0;
-    bool dead = false;
     std::vector<kept> early;
+
+    template <class Archive>
+    void state(Archive& of) {
+      of(last, early);
+    }
   };
   boost::unordered_flat_map<std::uint64_t, registrant> registrants_;
+  party_ranges dead_;
 };
 
 }  // namespace mobula::engine

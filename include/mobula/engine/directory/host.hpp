@@ -21,6 +21,9 @@ class directory_host : public outbox {
 struct directory_options {
   party self;  ///< whose keys the actors are
   party node;  ///< who lends workers; may be `self`, for a node has its directory in it
+  /// It is in a cluster's head: for each life that has a node found, and `node` is `self`, which
+  /// says who is dead.
+  bool in_head = false;
   /// So many actors have a process of their own at most, unless they ask for one; those that leave
   /// it open share workers beyond. Source: a process takes some megabytes, and 64 fill a machine.
   std::size_t actor_processes_max = 64;

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +12,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 
 #include "mobula/core/assert.hpp"
+#include "mobula/engine/death_text.hpp"
 #include "mobula/engine/directory/actor_record.hpp"
 #include "mobula/engine/directory/host.hpp"
 #include "mobula/engine/directory/names.hpp"
@@ -69,6 +71,7 @@ class actor_lives {
     names_.take(made.name_space, made.name, made.actor.number);
     records_[index].made = std::move(made);
     records_[index].creator = by;
+    note_group(index);
     if (records_[index].made.detached) references_.use(records_[index].made.actor);
     tie(index, by).made = true;
     return index;
@@ -125,18 +128,29 @@ class actor_lives {
                             .about = one.made.about});
     if (!one.may_restart()) drop_constructor(index);
   }
-  /// How many workers it could use now: one or none.
+  /// How many workers it could use now: one or none. In a head, a node is found first.
   void send_wish(std::uint32_t index, std::uint32_t wanted) {
     const actor_record& one = records_[index];
-    host_.send(options_.node, want_leases{.lease_class = one.made.actor.number,
-                                          .wanted = wanted,
-                                          .purpose = one.purpose,
-                                          .resources = one.made.resources,
-                                          .resources_to_place = one.made.resources_to_place,
-                                          .what = "actor \"" + one.made.label + "\"",
-                                          .fail_if_infeasible = one.made.fail_if_infeasible,
-                                          .environment = one.made.environment,
-                                          .where = one.made.where});
+    if (!options_.in_head) set_node(index, options_.node);
+    if (!options_.in_head || (wanted == 0 && !one.node.empty())) {
+      tell_node(index, wanted);
+      if (wanted == 0) set_node(index, {});
+      return;
+    }
+    set_node(index, {});
+    host_.send(options_.node, place_leases{.requester = options_.self,
+                                           .lease_class = one.made.actor.number,
+                                           .wanted = wanted,
+                                           .resources = one.made.resources,
+                                           .resources_to_place = one.made.resources_to_place,
+                                           .rule = one.made.rule,
+                                           .where = one.made.where});
+  }
+  /// It is leasing, and that node has room.
+  void ask(std::uint32_t index, party node) {
+    if (references_.is_dead(node)) return send_wish(index, 1);
+    set_node(index, node);
+    tell_node(index, 1);
   }
   void made(std::uint32_t index) {
     enter(index, actor_phase::alive);
@@ -145,6 +159,7 @@ class actor_lives {
     tell(index);
   }
   void refused(std::uint32_t index, const std::string& why) {
+    set_node(index, {});
     enter(index, actor_phase::dead);
     finish_death(index, why);
   }
@@ -188,10 +203,14 @@ class actor_lives {
     finish_death(index, why);
   }
   /// Whoever is tied to it is dead. O(its ties).
-  void party_gone(party who, const std::string& how) {
+  void party_gone(const death& what) {
+    const party who = what.who;
+    const std::string how = to_string(what);
+    const bool is_free = what.kind == death_kind::drained;
     std::vector<std::pair<std::uint64_t, actor_tie>> were;
     while (const std::uint32_t next = ties_.first_of(who)) {
       const std::uint32_t index = ties_[next].entry;
+      if (ties_[next].lends) records_[index].node = {};
       were.emplace_back(records_[index].made.actor.number, ties_[next]);
       static_cast<actor_tie&>(ties_[next]) = {};
       ties_.release_if_idle(records_[index].ties, next);
@@ -202,17 +221,37 @@ class actor_lives {
       // By number, for what came before may have ended it.
       std::uint32_t index = find({options_.self, number});
       if (index != 0 && was.hosts) {
-        worker_gone(index, how, was.made && !records_[index].made.detached);
+        worker_gone(index, how, was.made && !records_[index].made.detached, is_free);
       }
+      index = find({options_.self, number});
+      const bool leases = index != 0 && records_[index].phase == actor_phase::leasing;
+      if (leases && was.lends && records_[index].node.empty()) send_wish(index, 1);
       index = find({options_.self, number});
       if (index != 0 && was.made) creator_gone(index, how);
     }
   }
-  /// Actors that are placed there are dead for good. O(actors).
+  /// How many actors it has looked at to find those of a group, ever.
+  std::uint64_t visited() const noexcept { return visited_; }
+  /// Of actors that live there.
+  std::vector<party> workers_of(party node) const {
+    std::vector<party> all;
+    for (std::uint32_t i = ties_.first_of(node); i != 0; i = ties_[i].party_after) {
+      const party worker = records_[ties_[i].entry].worker;
+      if (ties_[i].lends && !worker.empty()) all.push_back(worker);
+    }
+    return all;
+  }
+  /// Actors that are placed there are dead for good. O(its actors).
   void group_removed(std::uint64_t group, const std::string& why) {
-    for (std::uint32_t index = 1; index < records_.size(); ++index) {
+    std::vector<std::uint32_t> all;
+    for (auto at = by_group_.lower_bound({group, 0}); at != by_group_.end() && at->first == group;
+         ++at) {
+      all.push_back(at->second);
+    }
+    visited_ += all.size();
+    for (const std::uint32_t index : all) {
       const actor_record& one = records_[index];
-      if (one.made.actor.empty() || one.made.where.group != group) continue;
+      if (one.made.where.group != group) continue;  // With another one it has ended.
       if (!is_dead(one.phase)) {
         die(index, why, true);
       } else if (one.phase == actor_phase::closing) {
@@ -224,8 +263,24 @@ class actor_lives {
     for_each_mention(of, [this](object_key key) { references_.drop(key); });
   }
 
-  /// Asserts the invariants. O(everything).
+  /// Asserts the invariants; in `checks.hpp`. O(everything).
   void verify() const;
+  /// What it knows between two events: see `state.hpp`.
+  template <class Archive>
+  void state(Archive& of) {
+    of(records_, free_, ties_, own_processes_, said_shared_);
+    if constexpr (!Archive::is_reading) return;
+    by_number_.clear();
+    by_group_.clear();
+    names_ = {};
+    for (std::uint32_t index = 1; index < records_.size(); ++index) {
+      const register_actor& one = records_[index].made;
+      if (one.actor.empty()) continue;
+      by_number_.emplace(one.actor.number, index);
+      note_group(index);
+      if (!is_dead(records_[index].phase)) names_.take(one.name_space, one.name, one.actor.number);
+    }
+  }
 
  private:
   std::uint32_t make_record(object_key key) {
@@ -240,8 +295,13 @@ class actor_lives {
     by_number_.emplace(key.number, index);
     return index;
   }
+  void note_group(std::uint32_t index) {
+    const std::uint64_t group = records_[index].made.where.group;
+    if (group != 0) by_group_.insert({group, index});
+  }
   void forget(std::uint32_t index) {
     actor_record& one = records_[index];
+    by_group_.erase({one.made.where.group, index});
     untie(index, one.creator, &actor_tie::made);
     MOBULA_ASSERT(one.ties.count == 0, "an actor is forgotten that somebody has to do with");
     by_number_.erase(one.made.actor.number);
@@ -257,6 +317,26 @@ class actor_lives {
     ties_[known].*which = false;
     ties_.release_if_idle(records_[index].ties, known);
   }
+  void tell_node(std::uint32_t index, std::uint32_t wanted) {
+    const actor_record& one = records_[index];
+    host_.send(one.node, want_leases{.lease_class = one.made.actor.number,
+                                     .wanted = wanted,
+                                     .purpose = one.purpose,
+                                     .resources = one.made.resources,
+                                     .resources_to_place = one.made.resources_to_place,
+                                     .what = "actor \"" + one.made.label + "\"",
+                                     .fail_if_infeasible = one.made.fail_if_infeasible,
+                                     .environment = one.made.environment,
+                                     .where = one.made.where,
+                                     .rule = one.made.rule,
+                                     .placed = options_.in_head});
+  }
+  void set_node(std::uint32_t index, party node) {
+    const party before = std::exchange(records_[index].node, node);
+    if (!options_.in_head || before == node) return;
+    if (!before.empty()) untie(index, before, &actor_tie::lends);
+    if (!node.empty()) tie(index, node).lends = true;
+  }
   void enter(std::uint32_t index, actor_phase next) {
     MOBULA_ASSERT(may_follow(records_[index].phase, next), "an actor's life takes a way it can't");
     records_[index].phase = next;
@@ -264,7 +344,10 @@ class actor_lives {
 
   static actor_changed change(const actor_record& one) {
     actor_changed out{one.made.actor, told_state(one.phase, one.life), one.life, {}, one.why};
-    if (one.phase == actor_phase::alive) out.worker = one.worker;
+    if (one.phase == actor_phase::alive) {
+      out.worker = one.worker;
+      out.node = one.node;
+    }
     return out;
   }
   void tell(std::uint32_t index) {
@@ -306,14 +389,14 @@ class actor_lives {
     one.end_sent = true;
     one.end_at_once = at_once;
     if (at_once && one.purpose == lease_purpose::own_process) {
-      host_.send(options_.node, end_worker{one.worker, one.why->what});
+      host_.send(one.node, end_worker{one.worker, one.why->what});
     } else {
       host_.send(one.worker, end_actor{one.made.actor, one.life_begun, !at_once, one.why});
     }
   }
   /// The worker has no instance any more, but is there.
   void end_lease(std::uint32_t index) {
-    host_.send(options_.node, return_lease{records_[index].lease});
+    host_.send(records_[index].node, return_lease{records_[index].lease});
     forget_life(index);
   }
   void forget_life(std::uint32_t index) {
@@ -321,6 +404,7 @@ class actor_lives {
     const party worker = std::exchange(one.worker, {});
     one.lease = {};
     untie(index, worker, &actor_tie::hosts);
+    set_node(index, {});
   }
   void after_life(std::uint32_t index) {
     if (records_[index].phase == actor_phase::ending) return wish(index);
@@ -329,7 +413,8 @@ class actor_lives {
     if (records_[index].unreferenced) forget(index);
   }
   /// `with_creator`: the same process made the actor, so that it is not restarted.
-  void worker_gone(std::uint32_t index, const std::string& how, bool with_creator) {
+  void worker_gone(std::uint32_t index, const std::string& how, bool with_creator,
+                   bool is_free) {
     actor_record& one = records_[index];
     forget_life(index);
     if (one.phase == actor_phase::ending || one.phase == actor_phase::closing) {
@@ -341,7 +426,7 @@ class actor_lives {
       return finish_death(
           index, one.may_restart() ? why : why + restarts_spent_text(one.made.max_restarts));
     }
-    ++one.restarts;
+    if (!is_free) ++one.restarts;  // To drain a node costs its actors nothing, as in Ray.
     ++one.life;
     one.why = actor_restarts_text(one.made.label, why);
     enter(index, actor_phase::leasing);
@@ -395,51 +480,12 @@ class actor_lives {
   std::vector<actor_record> records_;  ///< the first is nobody's
   std::vector<std::uint32_t> free_;
   boost::unordered_flat_map<std::uint64_t, std::uint32_t> by_number_;
+  std::set<std::pair<std::uint64_t, std::uint32_t>> by_group_;  ///< of those that are in one
+  std::uint64_t visited_ = 0;
   actor_names names_;
   actor_ties ties_;
   std::size_t own_processes_ = 0;
   bool said_shared_ = false;
 };
-
-inline void actor_lives::verify() const {
-  std::size_t known = 0, named = 0, own = 0, ties = 0;
-  for (std::uint32_t i = 1; i < records_.size(); ++i) {
-    const actor_record& one = records_[i];
-    if (one.made.actor.empty()) continue;
-    ++known;
-    ties += one.ties.count;
-    MOBULA_ASSERT(find(one.made.actor) == i, "an actor is not found");
-    MOBULA_ASSERT(one.unreferenced != references_.holds(one.made.actor),
-                  "an actor outlives its references, or they it");
-    MOBULA_ASSERT(!one.unreferenced || one.phase == actor_phase::closing ||
-                      one.phase == actor_phase::leasing || one.phase == actor_phase::making,
-                  "an actor lives that nobody refers to");
-    MOBULA_ASSERT(has_life(one.phase) == !one.lease.empty() &&
-                      has_life(one.phase) == !one.worker.empty(),
-                  "a lease without a life, or a life without a lease");
-    MOBULA_ASSERT((one.phase != actor_phase::ending && one.phase != actor_phase::closing) ||
-                      one.end_sent,
-                  "a life is to end, and nobody told it");
-    MOBULA_ASSERT(told_state(one.phase, one.life) == actor_state::pending ||
-                      one.phase == actor_phase::alive || one.why,
-                  "an actor is dead or restarting without a reason");
-    MOBULA_ASSERT(one.made.max_restarts < 0 || one.restarts <= one.made.max_restarts,
-                  "an actor was restarted too often");
-    if (!is_dead(one.phase) && !one.made.name.empty()) {
-      ++named;
-      const std::uint64_t* const holder = names_.find(one.made.name_space, one.made.name);
-      MOBULA_ASSERT(holder != nullptr && *holder == one.made.actor.number, "a name is lost");
-    }
-    own += one.placed && one.purpose == lease_purpose::own_process;
-    for (std::uint32_t tie = one.ties.first; tie != 0; tie = ties_[tie].entry_after) {
-      MOBULA_ASSERT(!ties_[tie].hosts || ties_[tie].who == one.worker, "a stranger hosts an actor");
-      MOBULA_ASSERT(!ties_[tie].watches || !is_dead(one.phase), "a dead actor is watched");
-      MOBULA_ASSERT(!references_.is_dead(ties_[tie].who), "an actor is tied to a dead party");
-    }
-  }
-  MOBULA_ASSERT(known == by_number_.size() && named == names_.count() && own == own_processes_ &&
-                    ties == ties_.count(),
-                "actors are miscounted");
-}
 
 }  // namespace mobula::engine

@@ -17,6 +17,7 @@ namespace mobula::engine {
 /// An object that is pinned, or asked for.
 struct argument_pin {
   object_key object;
+  party asked_at;  ///< of which node it was said to be there, when the host was asked
   bool readable = false;
   std::vector<body*> users;  ///< one entry per mention
   argument_pin* table_next = nullptr;
@@ -47,7 +48,7 @@ class argument_pins {
         pin->object = argument.object;
         pin->readable = false;
         by_object_.insert(*pin);
-        host_.pin(argument.object);
+        ask_at(*pin, argument.value);
       }
       pin->users.push_back(&one);
       one.pins.push_back(pin);
@@ -75,18 +76,29 @@ class argument_pins {
   bool answered(object_key object, bool readable, const std::vector<body*>*& touched) {
     argument_pin* const pin = by_object_.find(object);
     if (pin == nullptr || pin->readable) return false;
-    touched_ = pin->users;
     touched = &touched_;
-    if (pin->users.empty() || !readable) {
-      // A failed pin holds nothing. Its users let go of it first, for they are told of it no more.
-      for (body* const user : touched_) take_away(*user, *pin);
-      pin->users.clear();
-      if (readable) host_.unpin(object);
-      forget(*pin);
+    if (readable && !pin->users.empty()) {
+      touched_ = pin->users;
+      pin->readable = true;
+      for (body* const user : touched_) --user->pins_missing;
       return true;
     }
-    pin->readable = true;
-    for (body* const user : touched_) --user->pins_missing;
+    // It is not where it was asked for. Who was told of another place, to which it has moved, has
+    // not been answered by that.
+    const auto others =
+        std::stable_partition(pin->users.begin(), pin->users.end(), [pin](const body* user) {
+          return told(*user, *pin).node == pin->asked_at;
+        });
+    touched_.assign(pin->users.begin(), others);
+    pin->users.erase(pin->users.begin(), others);
+    // A failed pin holds nothing. Its users let go of it first, for they are told of it no more.
+    for (body* const user : touched_) take_away(*user, *pin);
+    if (!pin->users.empty()) {
+      ask_at(*pin, told(*pin->users.front(), *pin));
+    } else {
+      if (readable) host_.unpin(object);
+      forget(*pin);
+    }
     return true;
   }
 
@@ -103,6 +115,19 @@ class argument_pins {
   }
 
  private:
+  /// As its caller has said where the object is.
+  static const outcome& told(const body& one, const argument_pin& pin) {
+    const auto& all = one.what().values;
+    const auto at = std::find_if(all.begin(), all.end(), [&pin](const carried& argument) {
+      return argument.object == pin.object && argument.value.kind == outcome_kind::stored;
+    });
+    MOBULA_ASSERT(at != all.end(), "who reads an object was told where it is");
+    return at->value;
+  }
+  void ask_at(argument_pin& pin, const outcome& place) {
+    pin.asked_at = place.node;
+    host_.pin(pin.object, place);
+  }
   static void take_away(body& one, argument_pin& pin) {
     const auto at = std::find(one.pins.begin(), one.pins.end(), &pin);
     MOBULA_ASSERT(at != one.pins.end(), "a user knows its pins");

@@ -74,7 +74,9 @@ struct body {
   bool answered = false;          ///< nothing is owed, or nobody is left who wants it
   bool stop_asked = false;
   bool stop_asked_recursively = false;
-  bool gave_way = false;  ///< it waits in a coroutine, and others of its group may run
+  bool refuses = false;   ///< of tasks: it has waited, and let none of its lease begin
+  /// Of calls: it waits in a coroutine, and others of its group may run. Of tasks: it has done so.
+  bool gave_way = false;
 
   body* table_next = nullptr;
   object_key table_key() const noexcept { return push.task; }

@@ -157,7 +157,7 @@ class execution {
     one.lease = nullptr;
     one.group = nullptr;
     one.needs_pins = one.pins_asked = one.pin_failed_ahead = false;
-    one.stop_asked = one.stop_asked_recursively = one.gave_way = false;
+    one.stop_asked = one.stop_asked_recursively = one.gave_way = one.refuses = false;
     bodies_.give_back(one);
   }
 

@@ -129,11 +129,11 @@ class executor {
     }
   }
   /// It waits for something: a task's CPUs are lent. `gives_way`: in a coroutine, so that a call
-  /// lets others of its group run.
+  /// lets others of its group run, and a task the next one of its lease.
   void body_blocked(body& one, instant, bool gives_way = false) {
     MOBULA_ASSERT(one.state == body_state::running, "a body that runs may wait");
     if (one.kind == body_kind::task) {
-      tasks_.blocked(one);
+      tasks_.blocked(one, gives_way);
     } else if (gives_way && one.kind == body_kind::call) {
       actors_.gives_way(one);
     } else {

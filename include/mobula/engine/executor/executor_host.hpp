@@ -36,9 +36,9 @@ class executor_host : public outbox {
   /// that the worker still uses, and holds from now on by itself; they are the answer's `kept`.
   virtual key_list uncovered(body& one) = 0;
 
-  /// Make a stored argument readable here. Answered by `argument_pinned`, once. Asked for no key
-  /// that is pinned or being pinned.
-  virtual void pin(object_key object) = 0;
+  /// Make a stored argument readable here, which `where` says the place and size of. Answered by
+  /// `argument_pinned`, once. Asked for no key that is pinned or being pinned.
+  virtual void pin(object_key object, const outcome& where) = 0;
   /// No body reads it any more. After its `argument_pinned`, once.
   virtual void unpin(object_key object) = 0;
 
@@ -49,6 +49,10 @@ class executor_host : public outbox {
 
   /// Of segments of such functions a group of calls runs one at a time.
   virtual bool is_coroutine(const detail::function_id&) const { return false; }
+
+  /// The task holds nothing but CPUs, which it lends while it waits: others of its lease may run
+  /// here meanwhile.
+  virtual bool shares_worker(const body&) const { return false; }
 
   /// For errors: what stands for a function where the invocation has no name.
   virtual std::string function_name(const detail::function_id& of) const = 0;

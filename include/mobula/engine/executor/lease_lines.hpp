@@ -1,6 +1,7 @@
 #pragma once
 
-/// Tasks in a worker: those of a lease run one at a time, in the order in which they were pushed.
+/// Tasks in a worker: those of a lease begin in the order in which they were pushed, each when the
+/// one before it has ended, or waits in a coroutine.
 
 #include <algorithm>
 #include <cstddef>
@@ -14,20 +15,27 @@
 
 namespace mobula::engine {
 
-/// The tasks of one lease.
+/// The tasks of one lease. Each body that runs has a share: the lease's CPUs, once. The first was
+/// granted with the lease; each other one the node was asked for (`body_unblocked`), and whatever
+/// nobody here can use goes back (`body_blocked`).
 struct lease_line {
   lease_id lease;
   party holder;
   line waiting;
-  body* running = nullptr;
+  body* front = nullptr;            ///< for whose end, or wait in a coroutine, the next one stands
+  std::vector<body*> begun_bodies;  ///< and not ended, the front among them
+  std::vector<body*> coming_back;   ///< of these, those that could go on, in order
+  std::size_t running = 0;          ///< of these, those that run
+  std::size_t shares = 1;
+  std::size_t asked = 0;       ///< for more of them, and not answered
   std::uint64_t received = 0;  ///< the index of the newest push, refused ones counted
   std::uint64_t begun = 0;     ///< of those that began, the greatest index
-  /// The running body has waited, so what is pushed goes back, until it ends: it may be what the
-  /// body waits for.
-  bool refusing = false;
+  /// Bodies that have waited, and let nobody go on meanwhile: what is pushed goes back until they
+  /// have ended, for it may be what they wait for.
+  std::size_t refusing = 0;
   bool abandoned = false;  ///< the holder is dead
 
-  bool idle() const noexcept { return running == nullptr && waiting.empty(); }
+  bool idle() const noexcept { return begun_bodies.empty() && waiting.empty(); }
 };
 
 /// A worker has one lease at a time; two only when the holder of the first has died under a running
@@ -36,7 +44,8 @@ struct lease_line {
 ///
 /// Invariants:
 ///  - All but the last line have something to do.
-///  - A line whose running body waits has nobody waiting in it.
+///  - A line in which a body waits that lets nobody go on has nobody waiting in it.
+///  - A share is some body's that runs; but one is kept where no body has begun.
 class lease_lines {
  public:
   explicit lease_lines(execution& core) : core_(core) {}
@@ -51,7 +60,7 @@ class lease_lines {
     }
     if (line->holder != from || line->abandoned || one.index != line->received + 1) return false;
     line->received = one.index;
-    if (line->refusing) {
+    if (line->refusing != 0) {
       give_back(*line, {one.task}, true);
       return true;
     }
@@ -79,22 +88,34 @@ class lease_lines {
 
   void ended(body& one, outcome&& result, bool retryable, key_list&& kept) {
     lease_line& line = *one.lease;
-    MOBULA_ASSERT(line.running == &one, "a lease's running body ends");
-    line.running = nullptr;
-    line.refusing = false;
+    MOBULA_ASSERT(line.running != 0, "a lease's running body ends");
+    --line.running;
+    if (line.front == &one) line.front = nullptr;
+    if (one.refuses) --line.refusing;
+    take_out(line.begun_bodies, one);
     if (!one.answered) core_.answer(one, std::move(result), retryable, std::move(kept));
     core_.release(one);
     advance(line);
     drop_idle();
   }
 
-  void blocked(body& one) {
+  /// `gives_way`: in a coroutine. Where it holds nothing but CPUs, the next one begins meanwhile.
+  void blocked(body& one, bool gives_way) {
     lease_line& line = *one.lease;
     one.state = body_state::blocked;
+    --line.running;
     if (line.abandoned) return;
-    core_.host().send(core_.options().node, message(body_blocked{line.lease}));
-    if (line.refusing) return;
-    line.refusing = true;
+    if (gives_way && core_.host().shares_worker(one)) {
+      if (line.front == &one) line.front = nullptr;
+      if (!std::exchange(one.gave_way, true) && !one.answered) {
+        core_.host().send(one.caller, message(call_begun{one.push.task}));
+      }
+      return advance(line);
+    }
+    const bool others_refuse = line.refusing != 0;
+    if (!std::exchange(one.refuses, true)) ++line.refusing;
+    advance(line);
+    if (others_refuse) return;
     key_list behind;
     while (!line.waiting.empty()) {
       behind.push_back(line.waiting.first()->push.task);
@@ -105,15 +126,20 @@ class lease_lines {
   void unblocked(body& one) {
     if (one.lease->abandoned) return resume(one);
     one.state = body_state::resuming;
-    core_.host().send(core_.options().node, message(body_unblocked{one.lease->lease}));
+    one.lease->coming_back.push_back(&one);
+    advance(*one.lease);
   }
   [[nodiscard]] bool resumed(lease_id lease) {
-    lease_line* const line = find(lease);
-    if (line == nullptr || line->running == nullptr ||
-        line->running->state != body_state::resuming) {
-      return false;
+    if (lease_line* const line = find(lease)) {
+      if (line->asked == 0) return false;
+      --line->asked;
+      ++line->shares;
+      if (!line->abandoned) advance(*line);
+      return true;
     }
-    resume(*line->running);
+    const auto at = std::find(over_.begin(), over_.end(), lease);
+    if (at == over_.end()) return false;
+    over_.erase(at);
     return true;
   }
 
@@ -126,16 +152,28 @@ class lease_lines {
     drop_idle();
   }
   bool is_its_turn(const body& one) const {
-    return one.in->first() == &one && one.lease->running == nullptr;
+    return one.in->first() == &one && may_begin(*one.lease);
   }
+  /// Whoever can goes on or begins; for others the node is asked, and has what is left.
   void advance(lease_line& line) {
-    body* const first = core_.next(line.waiting, line.running == nullptr);
-    if (first == nullptr) return;
-    line.running = first;
-    line.begun = first->push.index;
-    core_.begin(*first);
-    // The window of pins moves on.
-    core_.next(line.waiting, false);
+    if (line.abandoned) return;
+    body* first = core_.next(line.waiting, may_begin(line));
+    while (line.running < line.shares) {
+      if (!line.coming_back.empty()) {
+        body& next = *line.coming_back.front();
+        line.coming_back.erase(line.coming_back.begin());
+        resume(next);
+      } else if (first != nullptr) {
+        begin(line, *first);
+        first = core_.next(line.waiting, false);  // the window of pins moves on
+      } else {
+        break;
+      }
+    }
+    const std::size_t lacking = line.coming_back.size() + (first != nullptr ? 1 : 0);
+    for (; line.asked < lacking; ++line.asked) tell_node<body_unblocked>(line);
+    const std::size_t kept = line.begun_bodies.empty() ? 1 : line.running;
+    for (; line.shares > kept; --line.shares) tell_node<body_blocked>(line);
   }
 
   void party_gone(party who) {
@@ -143,10 +181,10 @@ class lease_lines {
       if (line->holder != who) continue;
       line->abandoned = true;
       while (!line->waiting.empty()) core_.release(*line->waiting.first());
-      if (line->running == nullptr) continue;
-      core_.abandon(*line->running);
+      for (body* const one : line->begun_bodies) core_.abandon(*one);
       // Its CPUs are not this lease's any more, so there is nobody to ask for them.
-      if (line->running->state == body_state::resuming) resume(*line->running);
+      for (body* const one : std::exchange(line->coming_back, {})) resume(*one);
+      line->asked = 0;
     }
     drop_idle();
   }
@@ -165,37 +203,52 @@ class lease_lines {
     for (const auto& line : lines_) count += line->waiting.size();
     return count;
   }
+  /// Bodies that have begun.
   std::size_t running() const noexcept {
     std::size_t count = 0;
-    for (const auto& line : lines_) count += line->running != nullptr ? 1 : 0;
+    for (const auto& line : lines_) count += line->begun_bodies.size();
     return count;
   }
 
   void verify() const {
     for (const auto& line : lines_) {
       MOBULA_ASSERT(line == lines_.back() || !line->idle(), "older leases have something to do");
-      MOBULA_ASSERT(line->begun <= line->received, "what has begun was received");
-      core_.verify_line(line->waiting);
-      MOBULA_ASSERT(!line->refusing || (line->running != nullptr && line->waiting.empty()),
-                    "nobody waits behind a body that waits");
-      if (line->running == nullptr) {
-        const body* const first = line->waiting.first();
-        MOBULA_ASSERT(first == nullptr || (first->needs_pins && first->pins_missing != 0),
-                      "who is first waits for arguments only");
-        continue;
-      }
-      const body& one = *line->running;
-      MOBULA_ASSERT(one.kind == body_kind::task && one.lease == line.get() &&
-                        one.state >= body_state::running,
-                    "what a lease runs is a task that has begun");
-      MOBULA_ASSERT(one.pins_missing == 0, "what runs has its arguments");
-      MOBULA_ASSERT(one.state == body_state::running || line->refusing || line->abandoned,
-                    "behind a body that waits nothing is accepted");
-      core_.verify_body(one);
+      verify(*line);
     }
   }
 
  private:
+  void verify(const lease_line& line) const {
+    MOBULA_ASSERT(line.begun <= line.received, "what has begun was received");
+    core_.verify_line(line.waiting);
+    MOBULA_ASSERT(line.refusing == 0 || line.waiting.empty(),
+                  "nobody waits behind a body that waits and gives no way");
+    std::size_t running = 0, coming_back = 0, refusing = 0;
+    bool has_front = line.front == nullptr;
+    for (const body* const one : line.begun_bodies) {
+      MOBULA_ASSERT(one->kind == body_kind::task && one->lease == &line &&
+                        one->state >= body_state::running,
+                    "what a lease runs is a task that has begun");
+      MOBULA_ASSERT(one->pins_missing == 0, "what runs has its arguments");
+      running += one->state == body_state::running ? 1 : 0;
+      coming_back += one->state == body_state::resuming ? 1 : 0;
+      refusing += one->refuses ? 1 : 0;
+      has_front = has_front || one == line.front;
+      core_.verify_body(*one);
+    }
+    MOBULA_ASSERT(has_front && running == line.running && refusing == line.refusing &&
+                      coming_back == line.coming_back.size(),
+                  "a line knows its bodies");
+    if (line.abandoned) return;
+    MOBULA_ASSERT(line.running == line.shares || (line.begun_bodies.empty() && line.shares == 1),
+                  "who runs has a share, and nobody else");
+    MOBULA_ASSERT(line.coming_back.size() <= line.asked, "who could go on has asked for his CPUs");
+    const body* const first = line.waiting.first();
+    MOBULA_ASSERT(!may_begin(line) || first == nullptr || line.asked > line.coming_back.size() ||
+                      (first->needs_pins && first->pins_missing != 0),
+                  "who is first waits for arguments or CPUs only");
+  }
+
   lease_line* find(lease_id lease) const noexcept {
     for (const auto& line : lines_) {
       if (line->lease == lease) return line.get();
@@ -208,7 +261,11 @@ class lease_lines {
     if (!lines_.empty() && lines_.back()->idle()) {
       fresh = std::move(lines_.back());
       lines_.pop_back();
-      *fresh = lease_line{};
+      forget(*fresh);
+      lease_line blank;  // the lists keep their memory
+      blank.begun_bodies.swap(fresh->begun_bodies);
+      blank.coming_back.swap(fresh->coming_back);
+      *fresh = std::move(blank);
     } else {
       fresh = std::make_unique<lease_line>();
     }
@@ -220,8 +277,33 @@ class lease_lines {
   void drop_idle() {
     if (lines_.size() < 2) return;
     const auto last = lines_.end() - 1;
-    const auto idle = [](const auto& line) { return line->idle(); };
+    const auto idle = [this](const auto& line) {
+      if (!line->idle()) return false;
+      forget(*line);
+      return true;
+    };
     lines_.erase(std::remove_if(lines_.begin(), last, idle), last);
+  }
+  /// The lease is over. What the node was asked for is answered still.
+  void forget(const lease_line& line) { over_.insert(over_.end(), line.asked, line.lease); }
+
+  /// The first that waits, when it has its arguments and a share.
+  static bool may_begin(const lease_line& line) noexcept {
+    return line.front == nullptr && line.refusing == 0;
+  }
+  void begin(lease_line& line, body& first) {
+    line.front = &first;
+    line.begun = first.push.index;
+    line.begun_bodies.push_back(&first);
+    ++line.running;
+    core_.begin(first);
+  }
+  static void take_out(std::vector<body*>& of, body& one) {
+    of.erase(std::find(of.begin(), of.end(), &one));
+  }
+  template <class Message>
+  void tell_node(const lease_line& line) {
+    core_.host().send(core_.options().node, message(Message{line.lease}));
   }
   void give_back(const lease_line& line, key_list&& tasks, bool blocked) {
     core_.host().send(line.holder,
@@ -229,11 +311,13 @@ class lease_lines {
   }
   void resume(body& one) {
     one.state = body_state::running;
+    ++one.lease->running;
     core_.host().resume(one);
   }
 
   execution& core_;
   std::vector<std::unique_ptr<lease_line>> lines_;  // in the order of their first pushes
+  std::vector<lease_id> over_;  // leases that are over, once for each answer that is to come
 };
 
 }  // namespace mobula::engine

@@ -24,7 +24,9 @@ struct worker_kind {
 };
 
 /// Called while the node handles an event; must not call back into it from there. `send` to the
-/// node's own party is for the machine beside it, the directory.
+/// node's own party is for the machine beside it, the directory. What is sent to a party of another
+/// node that is dead is answered by `node::party_gone`, as often as that happens: the node does not
+/// remember the dead.
 class node_host : public outbox {
  public:
   /// Start a process. Answered by `node::party_joined` with its party and the kind's number, or by
@@ -44,6 +46,14 @@ class node_host : public outbox {
   virtual void restore(object_key object, std::uint64_t size) = 0;
   /// Delete the file, unless it is lost anyway. Never while a `spill` or `restore` is unanswered.
   virtual void erase_spilled(object_key object) = 0;
+
+  /// There is to be memory of that size for a copy from another node, until `release_memory`. Where
+  /// it can't be had, `node::copy_failed` says so.
+  virtual void take_memory(object_key object, std::uint64_t size) = 0;
+  /// Write the bytes into such memory, before anything that is sent after this.
+  virtual void write_part(const object_part& what) = 0;
+  /// Read the part, which is in memory now, and send it to `to` as an `object_part`.
+  virtual void send_part(party to, const fetch_part& what) = 0;
 
   /// For the log; each text comes once.
   virtual void warn(const std::string& text) = 0;

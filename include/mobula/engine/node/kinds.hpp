@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "mobula/core/assert.hpp"
-#include "mobula/engine/node/chain.hpp"
+#include "mobula/engine/chain.hpp"
 #include "mobula/engine/node/records.hpp"
 
 namespace mobula::engine {

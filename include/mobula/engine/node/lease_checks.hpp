@@ -22,9 +22,9 @@ inline void leases::verify() const {
   std::map<const room_record*, sums> in_rooms;
   in_rooms[&whole_];
   groups_.for_each([&](const group_record& one) {
-    for (const auto& room : one.rooms) {
-      in_rooms[room.get()];
-      const bool has = one.phase != group_phase::pending && !room->is_given_back;
+    for (const room_record* const room : one.rooms) {
+      in_rooms[room];
+      const bool has = room->part->phase != part_phase::waiting && !room->is_given_back;
       if (has) in_rooms[&whole_].held += room->amounts.total();
     }
   });
@@ -39,7 +39,16 @@ inline void leases::verify() const {
     sums& in = in_rooms[one.in];
     ++in.leases;
     in.held += one.wish->shape->resources;
-    if (one.lent) in.lent += one.wish->shape->resources.cpus();
+    const resource_amount cpus = one.wish->shape->resources.cpus();
+    for (std::uint32_t more = 1; more < one.bodies; ++more) {
+      in.held += resource_vector::of_cpus(cpus);
+    }
+    if (one.lent) in.lent += cpus;
+    MOBULA_ASSERT(one.lent == (one.bodies == 0), "who has no body that runs has lent its CPUs");
+    MOBULA_ASSERT(one.state == lease_state::unserved || one.state == lease_state::ending ||
+                      room_record::resuming_chain::linked(one) == (one.asking != 0),
+                  "who is asking stands in line");
+    MOBULA_ASSERT(one.state != lease_state::blocked || one.asking == 0, "who asks resumes");
     own += one.wish->purpose == lease_purpose::own_process;
     shared += one.wish->purpose == lease_purpose::shared_process &&
               one.state != lease_state::ending;
@@ -49,8 +58,7 @@ inline void leases::verify() const {
     MOBULA_ASSERT(one.lent || (one.state != lease_state::blocked &&
                                one.state != lease_state::resuming),
                   "a blocked lease has lent its CPUs");
-    MOBULA_ASSERT(!one.lent || one.state != lease_state::running || one.overdrawn,
-                  "who runs has its CPUs, unless an actor has taken them");
+    MOBULA_ASSERT(!one.lent || one.state != lease_state::running, "who runs has lent nothing");
     MOBULA_ASSERT((one.state == lease_state::ending) ==
                       (!unserved && one.worker->state == worker_state::ending),
                   "a lease ends with its worker");

@@ -21,22 +21,82 @@ inline void leases::reserve(party from, reserve_group&& what) {
   look_at(whole_);
 }
 
-inline void leases::create(group_record& one) {
-  groups_.create(one);
-  for (const auto& room : one.rooms) look_at(*room);
+inline void leases::create(group_part& part) {
+  groups_.create(part);
+  for (const auto& room : part.rooms) look_at(*room);
+}
+
+// --- What the head says --------------------------------------------------------------------------
+
+inline bool leases::prepare(prepare_bundles&& what) {
+  if (!groups_.prepare(std::move(what))) return false;
+  look_at(whole_);
+  return true;
+}
+inline bool leases::commit(const commit_bundles& what) {
+  group_record* const one = groups_.find(what.group);
+  if (one == nullptr || one->phase == group_phase::removed) return false;
+  groups_.commit(*one);
+  for (room_record* const room : one->rooms) look_at(*room);
+  return true;
+}
+/// What it refused, or what is over for long, is unknown here.
+inline bool leases::release(const release_bundles& what) {
+  group_record* const one = groups_.find(what.group);
+  if (one == nullptr) return what.group != 0;
+  if (what.attempt == 0) {
+    end_group(*one, what.why);
+    return true;
+  }
+  group_part* const part = groups::part_of(*one, what.attempt);
+  if (part == nullptr) return true;
+  if (part->phase == part_phase::usable || one->phase == group_phase::removed) return false;
+  drop(*part);
+  return true;
+}
+/// Nobody will ever commit what is only prepared.
+inline void leases::head_gone() {
+  std::vector<group_part*> all;
+  groups_.for_each([&all](const group_record& one) {
+    if (one.phase == group_phase::removed) return;
+    for (const auto& part : one.parts) {
+      if (part->phase != part_phase::usable) all.push_back(part.get());
+    }
+  });
+  for (group_part* const part : all) drop(*part);
+}
+/// It was never usable: who waits in it should not be there.
+inline void leases::drop(group_part& part) {
+  group_record& of = *part.of;
+  for (wish_record* at = of.wishes.front(); at != nullptr;) {
+    wish_record& wish = *at;
+    at = of.wishes.after(*at);
+    if (wish.in->part != &part) continue;
+    const party to = wish.requester;
+    const std::uint64_t lease_class = wish.lease_class;
+    set_wanted(wish, 0);
+    wishes_.forget(wish);
+    refuse(to, lease_class, error_code::placement_group_removed, of.label() + " is not here");
+  }
+  for (const auto& room : part.rooms) active_.remove_if_linked(*room);
+  look_at(whole_);
+  groups_.drop(part);
 }
 
 /// False: nobody knows it.
 inline bool leases::remove(const remove_group& what) {
   group_record* const one = groups_.find(what.group);
   if (one == nullptr) return what.group != 0;  // it may be over for long
-  if (one->phase == group_phase::removed) return true;
-  const std::string why = one->label() + " was removed";
-  groups_.begin_removal(*one);
-  one->is_ending = true;  // its last lease may go, and it stays until the end of this
+  end_group(*one, one->label() + " was removed");
+  return true;
+}
+inline void leases::end_group(group_record& one, const std::string& why) {
+  if (one.phase == group_phase::removed) return;
+  groups_.begin_removal(one);
+  one.is_ending = true;  // its last lease may go, and it stays until the end of this
   // First those who run in it are told why, then they end.
-  host_.send(options_.self, message(group_removed{one->number, why}));
-  while (wish_record* const wish = one->wishes.front()) {
+  if (options_.head.empty()) host_.send(options_.self, message(group_removed{one.number, why}));
+  while (wish_record* const wish = one.wishes.front()) {
     const party to = wish->requester;
     const std::uint64_t lease_class = wish->lease_class;
     set_wanted(*wish, 0);
@@ -47,14 +107,13 @@ inline bool leases::remove(const remove_group& what) {
   const auto& all = workers_.all();
   for (worker_record* at = all.front(); at != nullptr; at = all.after(*at)) {
     const lease_record* const lease = at->leases.front();
-    if (lease == nullptr || lease->in->group != one) continue;
+    if (lease == nullptr || lease->in->group != &one) continue;
     if (lease->wish->purpose != lease_purpose::shared_process) over.push_back(at);
   }
   for (worker_record* const worker : over) end(*worker, death_kind::ended, why);
-  for (const auto& room : one->rooms) leave_room(*room);
-  one->is_ending = false;
-  groups_.forget_if_over(*one);
-  return true;
+  for (room_record* const room : one.rooms) leave_room(*room);
+  one.is_ending = false;
+  groups_.forget_if_over(one);
 }
 
 /// Null: the wish is refused.
@@ -77,28 +136,11 @@ inline room_record* leases::room_for(party from, const want_leases& one) {
   return room;
 }
 
-inline void leases::resume(room_record& room) {
-  while (lease_record* lease = room.resuming.front()) {
-    const resource_amount cpus = lease->wish->shape->resources.cpus();
-    if (room.amounts.can_resume(cpus)) {
-      room.amounts.resume(cpus);
-      lend(*lease, false);
-    } else if (cpus <= room.amounts.available().cpus() + room.amounts.kept().cpus()) {
-      lease->overdrawn = true;  // an actor has what it lent, and may wait for this very body
-    } else {
-      break;
-    }
-    room.resuming.remove(*lease);
-    set_state(*lease, lease_state::running);
-    host_.send(lease->worker->who, message(body_resumed{lease->id}));
-  }
-}
-
 /// Those who may go into any bundle stand where they fit. Whether somebody has gone elsewhere.
 inline bool leases::move_wishes() {
   bool moved = false;
   for_each_active([&](room_record& room) {
-    if (room.group == nullptr || room.group->phase != group_phase::created) return;
+    if (room.group == nullptr) return;
     auto& all = room.group->wishes;
     for (wish_record* at = all.front(); at != nullptr; at = all.after(*at)) {
       if (at->in == &room && at->where.bundle == group_place::any && lease_queue::in_ring(*at)) {
@@ -109,17 +151,15 @@ inline bool leases::move_wishes() {
   return moved;
 }
 inline bool leases::move(wish_record& wish) {
-  if (lease_queue::fits(*wish.shape, wish.in->amounts, limits(*wish.in))) return false;
-  for (const auto& room : wish.in->group->rooms) {
-    if (room.get() == wish.in || !lease_queue::fits(*wish.shape, room->amounts, limits(*room))) {
-      continue;
-    }
-    const resource_vector resources = wish.shape->resources;
-    const resource_vector to_place = wish.shape->to_place;
+  const auto has_room = [&](const room_record& room) {
+    return room.is_usable() && lease_queue::fits(*wish.shape, room.amounts, limits(room));
+  };
+  if (has_room(*wish.in)) return false;
+  for (room_record* const room : wish.in->group->rooms) {
+    if (room == wish.in || !has_room(*room)) continue;
     wish.in->queue.leave(wish);
-    wish.in->queue.disown(wish);
-    wish.in = room.get();
-    wish.in->queue.adopt(wish, resources, to_place);
+    room->queue.take_over(wish, wish.in->queue);
+    wish.in = room;
     enter(wish);
     return true;
   }

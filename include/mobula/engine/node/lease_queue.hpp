@@ -10,7 +10,7 @@
 
 #include "mobula/core/assert.hpp"
 #include "mobula/core/resource_vector.hpp"
-#include "mobula/engine/node/chain.hpp"
+#include "mobula/engine/chain.hpp"
 #include "mobula/engine/node/ledger.hpp"
 #include "mobula/engine/node/records.hpp"
 
@@ -41,7 +41,8 @@ class lease_queue {
     const bool of_tasks = wish.purpose == lease_purpose::tasks;
     shape_record* shape = shapes_.front();
     while (shape != nullptr && !(shape->of_tasks == of_tasks && shape->resources == resources &&
-                                 shape->to_place == to_place && shape->parts == parts)) {
+                                 shape->to_half == wish.to_half && shape->to_place == to_place &&
+                                 shape->parts == parts)) {
       shape = shapes_.after(*shape);
     }
     if (shape == nullptr) {
@@ -49,6 +50,7 @@ class lease_queue {
       shape->resources = resources;
       shape->to_place = to_place;
       shape->of_tasks = of_tasks;
+      shape->to_half = wish.to_half;
       shape->parts = parts;
       shape->users = 0;
       shape->passes = 0;
@@ -64,6 +66,15 @@ class lease_queue {
     if (--shape.users != 0) return;
     shapes_.remove(shape);
     pool_.give(shape);
+  }
+
+  /// A wish of `from`, which may be this one, that is in no ring: it is of this queue now, and of
+  /// the shape that it has become.
+  void take_over(wish_record& wish, lease_queue& from) {
+    const resource_vector resources = wish.shape->resources;
+    const resource_vector to_place = wish.shape->to_place;
+    from.disown(wish);
+    adopt(wish, resources, to_place);
   }
 
   static bool in_ring(const wish_record& wish) noexcept {
@@ -117,6 +128,7 @@ class lease_queue {
   static bool fits(const shape_record& shape, const ledger& amounts, const limits& now) noexcept {
     if (shape.of_tasks && !now.task_slot_free) return false;
     if (now.cpus_are_owed && wants_cpus(shape)) return false;
+    if (shape.to_half && !amounts.stays_within_half(shape.resources)) return false;
     if (shape.parts == nullptr) {
       return amounts.fits(shape.resources) && amounts.fits(shape.to_place);
     }

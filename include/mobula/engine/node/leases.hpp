@@ -11,9 +11,8 @@
 
 #include "mobula/core/assert.hpp"
 #include "mobula/core/error_fields.hpp"
-#include "mobula/core/missing.hpp"
 #include "mobula/engine/messages.hpp"
-#include "mobula/engine/node/chain.hpp"
+#include "mobula/engine/chain.hpp"
 #include "mobula/engine/node/groups.hpp"
 #include "mobula/engine/node/host.hpp"
 #include "mobula/engine/node/lease_queue.hpp"
@@ -52,31 +51,8 @@ class leases {
 
   // --- Messages ---
 
-  bool want(party from, party_record& requester, want_leases&& one) {
-    if (wish_record* const known = wishes_.find(from, one.lease_class)) {
-      if (known->purpose != one.purpose || known->shape->resources != one.resources ||
-          known->shape->to_place != one.resources_to_place || known->where != one.where ||
-          known->environment != one.environment) {
-        return false;
-      }
-      set_wanted(*known, one.wanted);
-      return true;
-    }
-    if (one.wanted == 0) return true;
-    room_record* const in = room_for(from, one);
-    if (in == nullptr) return true;  // it is refused
-    const std::string lacks = never_there(*in, one.resources, one.resources_to_place);
-    if (!lacks.empty() && one.fail_if_infeasible) {
-      refuse(from, one.lease_class, error_code::infeasible, one.what + " " + lacks);
-      return true;
-    }
-    wish_record& wish = wishes_.make(from, requester, one, *in);
-    wish.infeasible = !lacks.empty();
-    if (wish.infeasible) warn_once(wish.what + " " + lacks + "; it waits");
-    set_wanted(wish, one.wanted);
-    return true;
-  }
-
+  /// In `wishing.hpp`, as `set_wanted`.
+  bool want(party from, party_record& requester, want_leases&& one);
   bool give_back(party from, lease_id id, instant now) {
     lease_record* const lease = find(id);
     if (lease == nullptr || lease->holder != from || lease->state == lease_state::unserved) {
@@ -91,6 +67,7 @@ class leases {
     const bool used_up = lease->wish->purpose == lease_purpose::own_process ||
                          (worker.leases.size() == 1 && worker.state == worker_state::leased &&
                           !worker.kind->what.gpus.empty());
+    for (; lease->asking != 0; --lease->asking) answer_late(worker, id);
     release(*lease);
     if (used_up) {
       workers_.retire(worker, now);
@@ -100,30 +77,9 @@ class leases {
     return true;
   }
 
-  bool block(const worker_record* from, lease_id id) {
-    lease_record* const lease = find(id);
-    if (!served_by(lease, from) || lease->wish->purpose == lease_purpose::shared_process) {
-      return false;
-    }
-    if (lease->state == lease_state::ending) return true;
-    if (lease->state != lease_state::running) return false;
-    set_state(*lease, lease_state::blocked);
-    if (std::exchange(lease->overdrawn, false)) return true;  // they are lent still
-    lend(*lease, true);
-    lease->in->amounts.lend(lease->wish->shape->resources.cpus());
-    look_at(*lease->in);
-    return true;
-  }
-  bool unblock(const worker_record* from, lease_id id) {
-    lease_record* const lease = find(id);
-    if (!served_by(lease, from)) return false;
-    if (lease->state == lease_state::ending) return true;
-    if (lease->state != lease_state::blocked) return false;
-    set_state(*lease, lease_state::resuming);
-    lease->in->resuming.push_back(*lease);
-    look_at(*lease->in);
-    return true;
-  }
+  // In `lease_bodies.hpp`: of a lease one body less runs, or one more wants to.
+  bool block(const worker_record* from, lease_id id);
+  bool unblock(const worker_record* from, lease_id id);
 
   /// Ends a worker at the wish of a holder of one of its leases.
   bool end_for(party from, worker_record& worker, const std::string& why) {
@@ -147,8 +103,27 @@ class leases {
 
   void reserve(party from, reserve_group&& what);
   bool remove(const remove_group& what);
+  bool prepare(prepare_bundles&& what);
+  bool commit(const commit_bundles& what);
+  bool release(const release_bundles& what);
+  void head_gone();
   groups& reserved() noexcept { return groups_; }
   const groups& reserved() const noexcept { return groups_; }
+
+  // --- Other nodes; in `other_nodes.hpp` ---
+
+  void join();
+  void report_again(instant now);
+  void placed(const leases_placed& what);
+  void unplaceable(const leases_unplaceable& what);
+
+  // --- A node that leaves; in `lease_drain.hpp` ---
+
+  void drain(instant now);
+  void send_away(party_record& requester);
+  /// The head is told nothing more.
+  void part() noexcept { has_joined_ = false; }
+  workers& processes() noexcept { return workers_; }
 
   // --- Births and deaths ---
 
@@ -202,15 +177,17 @@ class leases {
     do {
       do {
         for_each_active([&](room_record& room) {
-          if (room.group != nullptr && room.group->phase != group_phase::created) return;
+          if (drains_ || !room.is_usable()) return;
           while (wish_record* wish = room.queue.next(room.amounts, limits(room))) grant(*wish);
         });
-      } while (move_wishes());
+      } while (!drains_ && move_wishes());
     } while (serve_all());
+    groups_.refuse_the_rest([this](group_part& part) { drop(part); });
     kinds().for_each([&](kind_record& kind) {
       workers_.start(kind, workers_needed(kind, options_), now);
     });
     warn_of_groups(now);
+    ask_head(now);
     reclaimer_.begin_look();
     for_each_active([&](room_record& room) {
       reclaimer_.look(room, tasks_, free_slots(), now);
@@ -218,10 +195,13 @@ class leases {
     });
   }
 
-  void timer(instant now) { workers_.timer(now); }
+  void timer(instant now) {
+    workers_.timer(now);
+    end_patience(now);
+  }
   instant next_timer() const noexcept {
     const instant told = short_since_ == never ? never : short_since_ + options_.group_wait_warning;
-    return std::min({workers_.next_timer(), reclaimer_.next_timer(), told});
+    return std::min({workers_.next_timer(), reclaimer_.next_timer(), told, next_word()});
   }
 
   void warn_once(std::string text) {
@@ -253,28 +233,7 @@ class leases {
 
   // --- Wishes ---
 
-  void set_wanted(wish_record& wish, std::uint32_t wanted) {
-    wish.wanted = wanted;
-    if (wish.unserved > wanted) {
-      kinds().for_each([&](kind_record& kind) {
-        waiting_chain& queue = kind.unserved_of(wish.purpose);
-        for (lease_record* at = queue.back(); at != nullptr && wish.unserved > wanted;) {
-          lease_record* const older = queue.before(*at);
-          if (at->wish == &wish) {
-            --wish.unserved;
-            release(*at);
-          }
-          at = older;
-        }
-      });
-    }
-    if (!wish.waits()) {
-      if (lease_queue::in_ring(wish)) wish.in->queue.leave(wish);
-    } else if (!lease_queue::in_ring(wish)) {
-      enter(wish);
-    }
-    wishes_.settle(wish);
-  }
+  void set_wanted(wish_record& wish, std::uint32_t wanted);
   void enter(wish_record& wish) {
     wish.in->queue.enter(wish);
     look_at(*wish.in);
@@ -288,15 +247,6 @@ class leases {
   void refuse_if(bool too_often, kind_record& kind, const std::string& why);
   void refuse_unserved(kind_record& kind, error_code code, const std::string& why,
                        bool tasks_too = true);
-
-  static std::string never_there(const room_record& in, const resource_vector& kept,
-                                 const resource_vector& to_place) {
-    const resource_vector& total = in.amounts.total();
-    std::string lacks;
-    if (!kept.fits_in(total)) lacks = missing(kept, total);
-    if (lacks.empty() && !to_place.fits_in(total)) lacks = missing(to_place, total);
-    return lacks;
-  }
 
   // --- Rooms ---
 
@@ -312,10 +262,21 @@ class leases {
       at = next;
     }
   }
+  // In `lease_bodies.hpp`.
+  bool is_over(lease_id id) const noexcept;
+  void answer_late(const worker_record& worker, lease_id id);
   void resume(room_record& room);
   room_record* room_for(party from, const want_leases& one);
   void warn_of_groups(instant now);
   bool move_wishes();
+  void decide_where(wish_record& wish, const want_leases& one);
+  void note(wish_record& wish);
+  void run_here(wish_record& wish);
+  void ask_head(instant now);
+  void report(instant now);
+  void tell_head(const wish_record& wish);
+  void end_patience(instant now);
+  instant next_word() const noexcept;
   bool move(wish_record& wish);
   void leave_room(room_record& room);
 
@@ -352,7 +313,9 @@ class leases {
     MOBULA_ASSERT(lease.slot < (std::uint32_t{1} << slot_bits), "leases fit their numbers");
     lease.id = lease_id{++granted_ << slot_bits | lease.slot};
     lease.state = lease_state::unserved;
-    lease.lent = lease.reclaimed = lease.overdrawn = false;
+    lease.lent = lease.reclaimed = false;
+    lease.bodies = 1;
+    lease.asking = 0;
     lease.wish = &wish;
     lease.worker = nullptr;
     lease.holder = wish.requester;
@@ -378,8 +341,11 @@ class leases {
     }
     unserved_of(lease).push_back(lease);
     wish.in->queue.granted(wish);
+    note(wish);
   }
-  void create(group_record& one);
+  void create(group_part& part);
+  void drop(group_part& part);
+  void end_group(group_record& one, const std::string& why);
 
   static waiting_chain& unserved_of(lease_record& lease) noexcept {
     return lease.kind->unserved_of(lease.wish->purpose);
@@ -401,6 +367,8 @@ class leases {
     set_state(lease, lease_state::running);
     --wish.unserved;
     --wish.wanted;
+    if (wish.needs_word) --wish.allowed;
+    note(wish);
     host_.send(lease.holder, message(lease_granted{wish.lease_class, lease.id, worker.who}));
     if (!std::exchange(wish.one_at_a_time, false)) return false;
     if (!wish.waits() || lease_queue::in_ring(wish)) return false;
@@ -448,6 +416,9 @@ class leases {
       lend(lease, false);
     } else {
       room.amounts.give_back(wish.shape->resources);
+      for (; lease.bodies > 1; --lease.bodies) {
+        room.amounts.give_back(resource_vector::of_cpus(wish.shape->resources.cpus()));
+      }
     }
     room.amounts.give_back_gpus(lease.gpus);
     const bool was_unserved = lease.state == lease_state::unserved;
@@ -493,6 +464,13 @@ class leases {
   std::uint64_t granted_ = 0;
   instant short_since_ = never;  ///< work outside waits for what groups hold, and isn't told
   std::set<std::string> warned_;
+  chain<wish_record, &wish_record::changed> changed_;
+  chain<wish_record, &wish_record::halved> halved_;
+  bool has_joined_ = false;
+  bool drains_ = false;  ///< nothing is granted any more
+  resource_vector reported_;
+  resource_vector kept_reported_;
+  instant next_report_ = 0;
   slots<lease_record> pool_;
 };
 

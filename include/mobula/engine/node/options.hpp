@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <utility>
 
 #include "mobula/core/resource_vector.hpp"
 #include "mobula/core/resources.hpp"
@@ -19,6 +21,14 @@ struct node_options {
   resource_vector total{};
   /// What is true of it: bundles ask for labels.
   label_map labels{};
+  bool has_label(const std::pair<std::string, std::string>& one) const {
+    const auto at = labels.find(one.first);
+    return at != labels.end() && at->second == one.second;
+  }
+  /// Of the cluster; empty: the node is alone.
+  party head{};
+  /// For people.
+  std::string name{};
 
   // --- Workers ---
 
@@ -73,6 +83,16 @@ struct node_options {
   /// group, short for somebody who would wait for ever.
   instant group_wait_warning = 1'000'000'000;
 
+  // --- Other nodes ---
+
+  /// Work that would fill more than half of the node waits so long for the head's word before it is
+  /// run here all the same. Source: much longer than a round trip, and short for whoever waits
+  /// while the head is gone.
+  instant head_patience = 50'000'000;
+  /// The head is told at most so often what is left. Source: Ray's
+  /// `raylet_report_resources_period_milliseconds`.
+  instant report_every = 100'000'000;
+
   // --- Store ---
 
   /// Memory for objects.
@@ -83,6 +103,37 @@ struct node_options {
   /// So long waits a request for which nothing can be spilled, because all is read or being
   /// written, before it fails. Source: Ray's `oom_grace_period_s` is 2 s.
   instant full_grace = 2'000'000'000;
+
+  // --- Objects of other nodes ---
+
+  /// So much of an object is asked for at once, and the rest of it in parts of that size. Positive,
+  /// at most `payload_bytes_max`. Source: large enough that a message's own cost does not count,
+  /// and small enough that others have their turn between two. Ray's
+  /// `object_manager_default_chunk_size` is 5 MiB.
+  std::uint64_t part_bytes = std::uint64_t{1} << 20;
+  /// So much of one object may be on its way at once, one part in any case. Source: what 10 Gbit/s
+  /// carry in 6 ms, much more than a round trip.
+  std::uint64_t fetch_window_bytes = std::uint64_t{8} << 20;
+  /// And so much of all. Source: a few full windows; more only makes each of them slower.
+  std::uint64_t fetch_bytes_max = std::uint64_t{64} << 20;
+  /// So many other nodes are given copies of one object; who comes later is sent to them. At least
+  /// 1. Source: two of them have it after twice the time of one, and give it to four; more would
+  /// only share what the node can send.
+  unsigned copies_served_max = 2;
+
+  // --- Leaving ---
+
+  /// Of what a node that leaves has stored so many objects are on their way to others. At least 1.
+  /// Source: as many as are spilled at once, each through a window of its own.
+  unsigned moves_max = 4;
+  /// After so long another node is asked to take an object. Source: what 1 Gbit/s carry in it is
+  /// more than a usual object.
+  instant move_patience = 10'000'000'000;
+  /// Where a node would not take one, or the owner does not know it yet, nobody is asked for so
+  /// long. Source: long for a message on its way, short for somebody who waits for the end.
+  instant move_rest = 100'000'000;
+  /// So often a worker that is still needed is asked whether it may leave. Source: the same.
+  instant leave_again = 100'000'000;
 
   // --- Memory ---
 

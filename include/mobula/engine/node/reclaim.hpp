@@ -5,9 +5,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "mobula/core/resource_vector.hpp"
-#include "mobula/engine/node/chain.hpp"
+#include "mobula/engine/chain.hpp"
 #include "mobula/engine/node/host.hpp"
 #include "mobula/engine/node/lease_queue.hpp"
 #include "mobula/engine/node/ledger.hpp"
@@ -43,8 +44,10 @@ class reclaimer {
     for (const lease_record* at = tasks.front(); at != nullptr; at = tasks.after(*at)) {
       if (at->in == in_ && at->reclaimed && at->state == lease_state::running) count_on(*at, now);
     }
+    resource_amount owed = amounts_->owed();  // nobody goes on before that is paid
     for (const lease_record* at = resuming.front(); at != nullptr; at = resuming.after(*at)) {
-      const resource_amount cpus = at->wish->shape->resources.cpus();
+      const resource_amount cpus = amounts_->to_resume(at->wish->shape->resources.cpus()) +
+                                   std::exchange(owed, {});
       const auto helps = [](const lease_record& victim) {
         return !victim.wish->shape->resources.cpus().is_zero();
       };

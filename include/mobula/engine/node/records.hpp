@@ -2,6 +2,7 @@
 
 /// What a node remembers of classes, leases, workers and parties, and how these hang together.
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -13,13 +14,18 @@
 #include "mobula/core/resource_vector.hpp"
 #include "mobula/engine/ids.hpp"
 #include "mobula/engine/messages.hpp"
-#include "mobula/engine/node/chain.hpp"
+#include "mobula/engine/chain.hpp"
 #include "mobula/engine/node/gpus.hpp"
 #include "mobula/engine/node/host.hpp"
 
 namespace mobula::engine {
 
-enum class party_kind : std::uint8_t { node = 0, driver = 1, worker = 2 };
+enum class party_kind : std::uint8_t {
+  node = 0,
+  driver = 1,
+  worker = 2,
+  guest = 3  ///< of another node, or the head: it has to do with this one
+};
 
 // --- Workers' states -----------------------------------------------------------------------------
 
@@ -72,12 +78,13 @@ struct shape_record;
 struct kind_record;
 struct room_record;
 struct group_record;
+struct group_part;
 
 enum class lease_state : std::uint8_t {
   unserved = 0,  ///< granted, but its worker is not ready; its holder does not know it yet
   running = 1,
-  blocked = 2,   ///< its CPUs are lent
-  resuming = 3,  ///< it waits for its CPUs
+  blocked = 2,   ///< none of its bodies runs, and its CPUs are lent
+  resuming = 3,  ///< the same, and it waits for its CPUs
   ending = 4     ///< its worker is being killed, or has been given back to be
 };
 
@@ -93,7 +100,9 @@ struct lease_record {
   lease_state state = lease_state::unserved;
   /// CPUs are lent; in `ending` too, for it may have been blocked before.
   bool lent = false;
-  bool overdrawn = false;  ///< it runs although its CPUs are lent: an actor keeps them
+  /// That run, each with the lease's CPUs; in `ending` as before.
+  std::uint32_t bodies = 1;
+  std::uint32_t asking = 0;  ///< bodies that wait for CPUs
   bool reclaimed = false;
   instant reclaimed_at = 0;
   wish_record* wish = nullptr;      ///< never null while the slot is in use
@@ -105,7 +114,7 @@ struct lease_record {
   chain_link<lease_record> of_holder;
   chain_link<lease_record> of_worker;
   chain_link<lease_record> of_tasks;  ///< of all leases of tasks, oldest first
-  chain_link<lease_record> waiting;   ///< unserved or resuming
+  chain_link<lease_record> waiting;   ///< unserved, or somebody is asking
 };
 
 /// A class of a requester: what it wants, and what it has.
@@ -126,22 +135,37 @@ struct wish_record {
   /// No lease of it was served yet, and its environment may take long to be made: one that waits
   /// for that is enough to hold resources.
   bool one_at_a_time = false;
+  /// Where there is a head: it fills the node to half, and beyond that the head has a word.
+  bool to_half = false;
+  bool needs_word = false;    ///< nothing is granted here but what the head has `allowed`
+  std::uint32_t allowed = 0;  ///< of `wanted`
+  std::uint32_t asked = 0;    ///< of the head, less what it has answered
+  instant asked_at = 0;       ///< while it waits for an answer
   payload environment;
   std::string what;
   group_place where;
+  place_rule rule;
   room_record* in = nullptr;  ///< whose queue it stands in, or would; of any bundle: of one of them
-  group_record* reserves = nullptr;  ///< no lease is wished for, but all of a group's bundles
+  group_part* reserves = nullptr;  ///< no lease is wished for, but bundles of a group
   shape_record* shape = nullptr;
   std::uint64_t since = 0;  ///< when it came to the ring's end; a count, not a time
   chain_link<wish_record> ring;
   chain_link<wish_record> of_requester;
   chain_link<wish_record> idle;
   chain_link<wish_record> of_group;
+  chain_link<wish_record> changed;  ///< it may lack more, or less, than the head was asked for
+  chain_link<wish_record> halved;   ///< it waits for the head's answer, until its patience ends
 
   /// What it will still have when all that is reclaimed has come back: the measure of fairness.
   std::uint32_t share() const noexcept { return holding > reclaimed ? holding - reclaimed : 0; }
   bool waits() const noexcept {
-    return wanted > unserved && !infeasible && !(one_at_a_time && unserved != 0);
+    const std::uint32_t may_have = needs_word ? std::min(wanted, allowed) : wanted;
+    return may_have > unserved && !infeasible && !(one_at_a_time && unserved != 0);
+  }
+  /// For which there is no room here, or no leave.
+  std::uint32_t lacking() const noexcept {
+    const std::uint32_t has = needs_word ? std::max(allowed, unserved) : unserved;
+    return reserves == nullptr && wanted > has ? wanted - has : 0;
   }
 };
 
@@ -152,6 +176,7 @@ struct shape_record {
   resource_vector resources;
   resource_vector to_place;
   bool of_tasks = false;  ///< needs one of `workers_max` too
+  bool to_half = false;   ///< fits only while no more than half of the node is used then
   /// Of a group: `resources` is the sum, and each has GPUs of its own. Null: of no group.
   const std::vector<group_bundle>* parts = nullptr;
   std::uint32_t users = 0;
@@ -216,6 +241,7 @@ struct party_record {
   worker_record* worker = nullptr;
   chain<wish_record, &wish_record::of_requester> wishes;
   chain<lease_record, &lease_record::of_holder> leases;
+  std::vector<party> asked_by;  ///< of other nodes, who want to know how it dies
 };
 
 }  // namespace mobula::engine

@@ -3,22 +3,25 @@
 /// A node's store: which objects are in memory or on disk, who reads them, and what has to make
 /// room.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
 #include "mobula/core/assert.hpp"
 #include "mobula/core/error_fields.hpp"
 #include "mobula/engine/messages.hpp"
-#include "mobula/engine/node/chain.hpp"
+#include "mobula/engine/chain.hpp"
 #include "mobula/engine/node/host.hpp"
 #include "mobula/engine/node/options.hpp"
 #include "mobula/engine/node/store_answers.hpp"
 #include "mobula/engine/node/stored_object.hpp"
+#include "mobula/engine/node/transfers.hpp"
 
 namespace mobula::engine {
 
@@ -36,8 +39,9 @@ namespace mobula::engine {
 class store {
  public:
   store(const node_options& options, node_host& host)
-      : options_(options), host_(host), answers_(host) {
-    MOBULA_ASSERT(options.spills_max != 0, "a store can spill");
+      : options_(options), host_(host), answers_(host), transfers_(options, host) {
+    MOBULA_ASSERT(options.spills_max != 0 && options.copies_served_max != 0,
+                  "a store can spill, and give a copy");
   }
 
   // --- Messages ---
@@ -57,8 +61,9 @@ class store {
                        store_error(error_code::store_full, one.object, "it is asked for at once"));
       return true;
     }
-    stored_object* const old = find(one.object);
-    if (old != nullptr && !(old->writer == nullptr && old->pins.empty() && !old->successor)) {
+    stored_object* const old = make_way(one.object);
+    const bool is_read = old != nullptr && !old->pins.empty() && !old->is_copy;
+    if (old != nullptr && (old->writer != nullptr || is_read || old->successor != nullptr)) {
       answers_.created(from, one.object, store_status::unknown,
                        store_error(error_code::object_lost, one.object, "it is in use"));
       return false;
@@ -68,8 +73,7 @@ class store {
       enter(made);
     } else {
       // Nobody was told of what a dead attempt has published, so this one takes its place.
-      old->successor = &made;
-      made.predecessor = old;
+      follow(*old, made);
       doom(*old);
     }
     make_room(now);
@@ -89,32 +93,22 @@ class store {
     object->state = object_state::in_memory;
     grant_pins(*object);
     unread(*object);
+    move_later(*object);
     make_room(now);
+    move_on(now);
     return true;
   }
 
   bool pin(party from, const pin_object& one, instant now) {
     store_user* const reader = user(from);
     if (reader == nullptr) return false;
-    stored_object* const object = find(one.object);
-    if (object == nullptr || object->doomed || object->state == object_state::waiting) {
-      answers_.pinned(from, one.object, store_status::unknown,
-                      store_error(error_code::object_lost, one.object,
-                                   "the store has no such object"));
+    stored_object* const object = readable(one);
+    if (object == nullptr) {
+      refuse(from, one);
       return true;
     }
-    object_pin* at = pins_.find(*object, *reader);
-    if (at == nullptr) at = &pins_.make(*object, *reader);
-    ++at->asked;
-    make_unevictable(*object);
-    if (object->state == object_state::in_memory || object->state == object_state::spilling) {
-      grant_pins(*object);
-    } else if (object->state == object_state::on_disk && !room_.linked(*object)) {
-      object->disk_said_full = false;
-      object->stuck_since = never;
-      room_.push_back(*object);
-      make_room(now);
-    }
+    note_origin(*object, one);
+    read(*object, *reader, now);
     return true;
   }
 
@@ -138,83 +132,58 @@ class store {
     if (one.object.owner != from) return false;
     stored_object* const object = find(one.object);
     if (object == nullptr) return true;
-    if (object->doomed) return false;
+    if (object->doomed && (object->successor == nullptr || object->successor->doomed)) {
+      return object->is_copy;  // its owner can't know what becomes of copies
+    }
     if (object->successor != nullptr) object->successor->doomed = true;
     doom(*object);
     make_room(now);
+    move_on(now);
     return true;
   }
 
+  // --- Other nodes, in `store_copies.hpp` ---
+  bool fetch(party from, const fetch_object& one, instant now);
+  bool answered(party from, const fetch_answer& one, instant now);
+  bool send_part(party from, const fetch_part& one);
+  bool part_arrived(party from, const object_part& one, instant now);
+  bool end_fetch(party from, const engine::end_fetch& one, instant now);
+  bool keep(party from, const keep_object& one, instant now);
+  void copy_failed(object_key key, const std::string& why, instant now);
+
+  // --- A node that leaves, in `store_moves.hpp` ---
+  void drain(std::vector<party> others, instant now);
+  bool take(party from, const take_object& one, instant now);
+  bool taken(party from, const object_taken& one, instant now);
+  /// Nothing of it is on its way to another node, or is to be.
+  bool has_given_all() const noexcept { return to_move_.empty() && moving_.empty(); }
+  /// Nobody is to rely on it any more.
+  void close() noexcept { is_closed_ = true; }
+
   // --- The disk ---
-
-  void spilled(object_key key, spill_result how, const std::string& why, instant now) {
-    stored_object* const object = find(key);
-    MOBULA_ASSERT(object != nullptr && object->state == object_state::spilling,
-                  "only what is spilled has been spilled");
-    --spilling_;
-    spilling_bytes_ -= object->size;
-    object->state = object_state::in_memory;
-    object->file = how == spill_result::ok;
-    if (object->file) on_disk_ += object->size;
-    if (object->doomed && object->pins.empty()) {
-      erase(*object);
-    } else if (object->file && object->pins.empty()) {
-      drop_memory(*object);
-    } else {
-      unread(*object);
-    }
-    if (how != spill_result::ok) {
-      disk_error_ = how == spill_result::disk_full ? "the disk is full" : why;
-      if (stored_object* first = room_.front()) first->disk_said_full = true;
-    }
-    make_room(now);
-  }
-
-  void restored(object_key key, restore_result how, const std::string& why, instant now) {
-    stored_object* const object = find(key);
-    MOBULA_ASSERT(object != nullptr && object->state == object_state::restoring,
-                  "only what is restored has been restored");
-    object->state = object_state::in_memory;
-    if (how == restore_result::ok) {
-      grant_pins(*object);
-      unread(*object);
-    } else {
-      lose(*object, why);
-    }
-    make_room(now);
-  }
+  // In `store_disk.hpp`.
+  void spilled(object_key key, spill_result how, const std::string& why, instant now);
+  void restored(object_key key, restore_result how, const std::string& why, instant now);
 
   // --- Births, deaths, time ---
 
-  void party_joined(party who) { users_[who].who = who; }
-
-  /// What it has not published is freed, what it read is unread, and what it owned goes with the
-  /// last reader.
-  void party_gone(party who, instant now) {
-    const auto at = users_.find(who);
-    if (at == users_.end()) return;
-    store_user& dead = at->second;
-    while (object_pin* pin = dead.pins.front()) {
-      stored_object& object = *pin->object;
-      pins_.drop(*pin);
-      unread(object);
-    }
-    while (stored_object* object = dead.writes.front()) abandon(*object);
-    while (stored_object* object = dead.owned.front()) {
-      dead.owned.remove(*object);
-      object->owner = nullptr;
-      doom(*object);
-    }
-    users_.erase(at);
-    make_room(now);
+  void party_joined(party who) {
+    users_[who].who = who;
+    users_[who].is_linked = true;
   }
 
-  void timer(instant now) { make_room(now); }
+  /// What it has not published is freed, what it read is unread, and what it owned goes with the
+  /// last reader. False: it had nothing to do with the store.
+  bool party_gone(party who, instant now);  // in `store_losses.hpp`
+
+  void timer(instant now) {
+    make_room(now);
+    move_on(now);
+  }
   instant next_timer() const noexcept {
     const stored_object* first = room_.front();
-    return first == nullptr || first->stuck_since == never
-               ? never
-               : first->stuck_since + options_.full_grace;
+    const bool is_stuck = first != nullptr && first->stuck_since != never;
+    return std::min(is_stuck ? first->stuck_since + options_.full_grace : never, next_move());
   }
 
   // --- What there is ---
@@ -225,6 +194,7 @@ class store {
   std::size_t count() const noexcept { return pool_.used(); }
   std::size_t waiting() const noexcept { return room_.size(); }
   std::size_t spilling() const noexcept { return spilling_; }
+  const engine::transfers& transfers() const noexcept { return transfers_; }
   /// Null where there is none.
   const stored_object* look(object_key key) const {
     const auto at = objects_.find(key);
@@ -249,29 +219,40 @@ class store {
   // --- Objects ---
 
   stored_object& make(const create_object& what, store_user& writer) {
-    stored_object& made = pool_.take();
-    made.key = what.object;
-    made.size = what.size;
-    made.state = object_state::waiting;
-    made.file = made.disk_said_full = false;
-    made.stuck_since = never;
+    stored_object& made = make(what.object, what.size);
     made.writer = &writer;
-    made.owner = user(what.object.owner);
-    made.doomed = made.owner == nullptr;  // Its owner died while it was made.
-    made.successor = made.predecessor = nullptr;
     writer.writes.push_back(made);
-    if (made.owner != nullptr) made.owner->owned.push_back(made);
+    belong(made);
     return made;
   }
+  stored_object& make(object_key key, std::uint64_t size) {
+    stored_object& made = pool_.take();
+    made.key = key;
+    made.size = size;
+    made.state = object_state::waiting;
+    made.file = made.is_copy = made.disk_said_full = false;
+    made.stuck_since = never;
+    made.writer = nullptr;
+    made.origin = made.moves_to = made.keeps_for = party();
+    made.coming = nullptr;
+    made.takers.clear();
+    made.successor = made.predecessor = nullptr;
+    return made;
+  }
+  /// To the key's owner, which a lone node knows unless it died meanwhile.
+  void belong(stored_object& one);
   /// A draft is the object of that key now.
   void name(stored_object& draft, object_key key) {
     objects_.erase(draft.key);
     if (draft.owner != nullptr) draft.owner->owned.remove(draft);
     draft.key = key;
-    draft.owner = user(key.owner);
-    draft.doomed = draft.owner == nullptr;
-    if (draft.owner != nullptr) draft.owner->owned.push_back(draft);
+    belong(draft);
     objects_.emplace(key, &draft);
+  }
+  /// It is the object of its key when the old one is gone.
+  static void follow(stored_object& old, stored_object& made) {
+    old.successor = &made;
+    made.predecessor = &old;
   }
   /// It is the object of its key now, and wants memory.
   void enter(stored_object& made) {
@@ -285,6 +266,8 @@ class store {
                       one.state != object_state::restoring,
                   "nobody reads or moves what is erased");
     make_unevictable(one);
+    end_move(one);
+    if (one.coming != nullptr) transfers_.end(*std::exchange(one.coming, nullptr));
     if (has_memory(one.state)) give_memory(one);
     if (one.file) {
       on_disk_ -= one.size;
@@ -309,46 +292,77 @@ class store {
   /// Nobody will ask for it any more.
   void doom(stored_object& one) {
     one.doomed = true;
+    end_move(one);
     if (one.pins.empty()) unread(one);
   }
 
-  /// Its writer is dead, and nobody ever sees it.
-  void abandon(stored_object& one) {
-    const error_fields why = store_error(error_code::object_lost, one.key, "who wrote it died");
-    while (object_pin* pin = one.pins.front()) {
-      answers_.pinned(pin->reader->who, one.key, store_status::unknown, why);
-      pins_.drop(*pin);
-    }
-    // It may have told its owner already that it is there.
-    if (one.state == object_state::creating && one.owner != one.writer) tell_owner(one, why);
-    erase(one);
-  }
+  // In `store_losses.hpp`.
+  void abandon(stored_object& one);
+  void lose(stored_object& one, const std::string& why);
+  void tell_owner(const stored_object& of, const error_fields& why);
+  void fail(stored_object& first);
+  void refuse_pins(stored_object& object, store_status how, const error_fields& why);
 
-  /// It can't be read back from the disk.
-  void lose(stored_object& one, const std::string& why) {
-    const error_fields error =
-        store_error(error_code::object_lost, one.key, "it could not be read back: " + why);
-    while (object_pin* pin = one.pins.front()) {
-      for (; pin->asked != 0; --pin->asked) {
-        answers_.pinned(pin->reader->who, one.key, store_status::unknown, error);
-      }
-      pins_.drop(*pin);
-    }
-    tell_owner(one, error);
-    erase(one);
+  // --- Copies, in `store_copies.hpp` ---
+
+  bool is_elsewhere(party at) const {
+    return !options_.head.empty() && !at.empty() && at != options_.self;
   }
-  void tell_owner(const stored_object& of, const error_fields& why) {
-    if (!of.doomed) host_.send(of.key.owner, message(object_lost{of.key, why}));
-  }
+  stored_object* readable(const pin_object& one);
+  stored_object* make_way(object_key key);
+  void note_origin(stored_object& of, const pin_object& one);
+  bool ask_newer_origin(stored_object& of);
+  void refuse(party from, const pin_object& one);
+  void lose_copy(stored_object& one, store_status how, const error_fields& why);
+  void drop_copy(stored_object& one);
+  void whole(stored_object& one);
+  void serve(object_pin& pin);
+  bool source_gone(party who);
+  void refuse_line(stored_object& of);
+  bool go_on(transfer* of, transfers::progress how, store_status status, const error_fields& why,
+             instant now);
+  stored_object& copy_of(const transfer& one);
+
+  // --- Moves, in `store_moves.hpp` ---
+
+  using moving_chain = chain<stored_object, &stored_object::moving>;
+
+  void move_later(stored_object& one);
+  void move_again(stored_object& one, instant now);
+  void move_on(instant now);
+  instant next_move() const noexcept;
+  void end_move(stored_object& one);
+  void partner_gone(party who);
+  void stay(stored_object& copy);
 
   // --- Pins ---
 
+  void read(stored_object& object, store_user& reader, instant now, std::uint64_t number = 0) {
+    object_pin* at = pins_.find(object, reader);
+    if (at == nullptr) at = &pins_.make(object, reader);
+    ++at->asked;
+    at->transfer = number;
+    make_unevictable(object);
+    if (object.state == object_state::in_memory || object.state == object_state::spilling) {
+      grant_pins(object);
+    } else if (!has_memory(object.state) && object.predecessor == nullptr) {
+      if (!room_.linked(object)) {
+        object.disk_said_full = false;
+        object.stuck_since = never;
+        room_.push_back(object);
+      }
+      make_room(now);
+    }
+  }
   /// It is in memory.
   void grant_pins(stored_object& object) {
-    for (object_pin* at = object.pins.front(); at != nullptr; at = object.pins.after(*at)) {
-      for (; at->asked != 0; --at->asked, ++at->granted) {
-        answers_.pinned(at->reader->who, object.key, store_status::ok);
+    for (object_pin *at = object.pins.front(), *next = nullptr; at != nullptr; at = next) {
+      next = object.pins.after(*at);
+      if (at->in_line) {
+        serve(*at);
+        continue;
       }
+      for (; at->asked != 0; --at->asked, ++at->granted) answers_.pinned(*at, store_status::ok);
     }
   }
 
@@ -363,12 +377,15 @@ class store {
     } else if (object.state == object_state::in_memory) {
       make_unevictable(object);
       object.age = ++ages_;
-      (object.file ? clean_ : dirty_).push_back(object);
+      (is_clean(object) ? clean_ : dirty_).push_back(object);
+    } else if (is_coming(object.state) && object.keeps_for.empty()) {
+      erase(object);
     }
   }
   void make_unevictable(stored_object& object) {
-    (object.file ? clean_ : dirty_).remove_if_linked(object);
+    (is_clean(object) ? clean_ : dirty_).remove_if_linked(object);
   }
+  static bool is_clean(const stored_object& one) noexcept { return one.file || one.is_copy; }
 
   // --- Room ---
 
@@ -394,6 +411,10 @@ class store {
         if (first->state == object_state::waiting) {
           first->state = object_state::creating;
           answers_.created(first->writer->who, first->key, store_status::ok);
+        } else if (first->state == object_state::absent) {
+          first->state = object_state::fetching;
+          host_.take_memory(first->key, first->size);
+          first->coming = &transfers_.begin(first->key, first->size, first->origin);
         } else {
           first->state = object_state::restoring;
           host_.restore(first->key, first->size);
@@ -419,7 +440,7 @@ class store {
       stored_object* const clean = clean_.front();
       stored_object* const dirty = first.disk_said_full ? nullptr : dirty_.front();
       if (clean != nullptr && (dirty == nullptr || clean->age < dirty->age)) {
-        drop_memory(*clean);
+        clean->is_copy ? drop_copy(*clean) : drop_memory(*clean);
         return true;
       }
       if (dirty == nullptr || spilling_ >= options_.spills_max) return false;
@@ -432,38 +453,13 @@ class store {
     return false;
   }
 
-  /// There is no room for it, and none to be made.
-  void fail(stored_object& first) {
-    const bool disk = first.disk_said_full;
-    const error_fields why = store_error(
-        disk ? error_code::out_of_disk : error_code::store_full, first.key,
-        "it has " + byte_count(first.size) + ", " +
-            std::to_string(options_.store_bytes - used_) + " of " +
-            byte_count(options_.store_bytes) + " are free, and " +
-            (disk ? "nothing can be spilled: " + disk_error_
-                  : "all others are being read or written"));
-    const store_status how = disk ? store_status::disk_full : store_status::full;
-    if (first.state == object_state::waiting) {
-      answers_.created(first.writer->who, first.key, how, why);
-      erase(first);
-      return;
-    }
-    room_.remove(first);
-    first.disk_said_full = false;
-    while (object_pin* pin = first.pins.front()) {
-      for (; pin->asked != 0; --pin->asked) answers_.pinned(pin->reader->who, first.key, how, why);
-      pins_.drop(*pin);
-    }
-    unread(first);
-  }
-
   const node_options& options_;
   node_host& host_;
   store_answers answers_;
   std::map<party, store_user> users_;  // Their addresses stay.
   boost::unordered_flat_map<object_key, stored_object*, std::hash<object_key>> objects_;
   evictable_chain dirty_;  ///< unread ones of which the disk has no copy, the oldest first
-  evictable_chain clean_;  ///< unread ones that are on disk too
+  evictable_chain clean_;  ///< unread ones that are on disk, or at another node, too
   chain<stored_object, &stored_object::room> room_;
   std::uint64_t used_ = 0;
   std::uint64_t on_disk_ = 0;
@@ -472,6 +468,14 @@ class store {
   std::uint64_t ages_ = 0;
   std::string disk_error_;  ///< what the disk said last
   pin_book pins_;
+  engine::transfers transfers_;
+  bool is_leaving_ = false, is_closed_ = false;
+  std::vector<party> others_;  ///< that could take what is here
+  std::size_t turn_ = 0;
+  instant move_at_ = 0;
+  moving_chain to_move_;  ///< nobody was asked to take it, or nobody would
+  moving_chain moving_;   ///< in the order of the asking
+  moving_chain coming_;   ///< copies that another node wants to be kept here
   slots<stored_object> pool_;
 };
 

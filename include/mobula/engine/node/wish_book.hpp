@@ -10,7 +10,7 @@
 
 #include "mobula/core/assert.hpp"
 #include "mobula/engine/messages.hpp"
-#include "mobula/engine/node/chain.hpp"
+#include "mobula/engine/chain.hpp"
 #include "mobula/engine/node/lease_queue.hpp"
 #include "mobula/engine/node/records.hpp"
 #include "mobula/engine/node/rooms.hpp"
@@ -39,7 +39,10 @@ class wish_book {
     wish.lease_class = one.lease_class;
     wish.wanted = wish.unserved = wish.leases = wish.holding = wish.reclaimed = 0;
     wish.purpose = one.purpose;
-    wish.infeasible = wish.is_told = false;
+    wish.infeasible = wish.is_told = wish.to_half = wish.needs_word = false;
+    wish.allowed = wish.asked = 0;
+    wish.fail_if_infeasible = one.fail_if_infeasible;
+    wish.rule = one.rule;
     wish.what = one.what;
     wish.environment = one.environment;
     wish.one_at_a_time = !one.environment.empty();

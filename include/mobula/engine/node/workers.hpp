@@ -9,7 +9,7 @@
 #include <string>
 
 #include "mobula/core/assert.hpp"
-#include "mobula/engine/node/chain.hpp"
+#include "mobula/engine/chain.hpp"
 #include "mobula/engine/node/host.hpp"
 #include "mobula/engine/node/kinds.hpp"
 #include "mobula/engine/node/options.hpp"
@@ -188,7 +188,7 @@ class workers {
     instant at = never;
     const auto look = [&](const state_chain& among) {
       for (const worker_record* one = among.front(); one != nullptr; one = among.after(*one)) {
-        if (one->question == 0) at = std::min(at, one->idle_since + options_.idle_worker_time);
+        if (one->question == 0) at = std::min(at, one->idle_since + idle_time());
       }
     };
     kinds_.for_each([&](const kind_record& kind) {
@@ -220,6 +220,9 @@ class workers {
     MOBULA_ASSERT(retired == retired_.size() && requested == requested_,
                   "workers are listed by their state");
   }
+
+  /// All idle ones are asked to leave, often.
+  void drain() noexcept { is_leaving_ = true; }
 
   worker_kinds& kinds() noexcept { return kinds_; }
   const worker_kinds& kinds() const noexcept { return kinds_; }
@@ -272,7 +275,7 @@ class workers {
 
   /// More are idle than are kept, those left out that may go by their answer.
   bool may_ask_idle(const kind_record& kind) const noexcept {
-    const std::size_t kept = kind.is_plain() ? options_.prestart : 0;
+    const std::size_t kept = kind.is_plain() && !is_leaving_ ? options_.prestart : 0;
     return kind.idle.size() > kept + kind.idle_asked;
   }
   /// One more worker comes that serves an environment of its own. O(kinds and their idle workers).
@@ -290,7 +293,10 @@ class workers {
     if (idle >= options_.idle_environments_max && oldest != nullptr) ask(*oldest);
   }
   bool is_due(const worker_record& one, instant now) const noexcept {
-    return one.question == 0 && now - one.idle_since >= options_.idle_worker_time;
+    return one.question == 0 && now - one.idle_since >= idle_time();
+  }
+  instant idle_time() const noexcept {
+    return is_leaving_ ? options_.leave_again : options_.idle_worker_time;
   }
   void ask(worker_record& one) {
     one.question = ++questions_;
@@ -319,6 +325,7 @@ class workers {
 
   const node_options& options_;
   node_host& host_;
+  bool is_leaving_ = false;
   std::size_t requested_ = 0;  ///< of all kinds
   std::uint64_t joined_ = 0;
   worker_kinds kinds_;

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -14,6 +15,7 @@
 
 #include "mobula/core/assert.hpp"
 #include "mobula/engine/outbox.hpp"
+#include "mobula/engine/owner/called_actor.hpp"
 #include "mobula/engine/owner/task_slot.hpp"
 #include "mobula/engine/references.hpp"
 #include "mobula/engine/slab.hpp"
@@ -67,6 +69,7 @@ class calls {
     actor& one = actors_[at->second];
     MOBULA_ASSERT(one.lines.empty() && one.pushed.empty() && one.held.empty(),
                   "a call holds its actor");
+    by_worker_.erase({one.worker, at->second});
     actors_.give(at->second);
     actor_by_key_.erase(at);
   }
@@ -118,7 +121,11 @@ class calls {
   /// A pushed call is answered. `hold` it, or it is over; then `resolve`.
   void answered(slot task) {
     begun(task);
-    actors_[tasks_[task].home].pushed.remove(tasks_, task);
+    const slot home = tasks_[task].home;
+    actor& one = actors_[home];
+    one.pushed.remove(tasks_, task);
+    const party worker = tasks_[task].worker;
+    if (one.pushed.empty() && worker != one.worker) by_worker_.erase({worker, home});
   }
   /// An answered call whose life is over; `last` is what the worker said.
   void hold(slot task, outcome&& last, bool unbegun) {
@@ -175,7 +182,8 @@ class calls {
     if (one.state == actor_state::dead || what.life < one.life) return true;  // old news
     one.state = what.state;
     one.life = what.life;
-    one.worker = what.worker;
+    move(which, what.worker);
+    one.node = what.node;
     if (what.why) one.why = what.why;  // an old life's calls may still have to be told
     if (what.state == actor_state::dead) {
       if (!one.why) one.why = no_reason();
@@ -196,7 +204,7 @@ class calls {
     actor& one = actors_[at->second];
     if (one.state != actor_state::alive) return;
     one.state = actor_state::restarting;  // or dead: the directory will know
-    one.worker = party{};
+    move(at->second, {});
     one.stale = !one.pushed.empty();
   }
   /// This party has asked the directory to end the actor for good: for it, it is dead now. What a
@@ -214,23 +222,28 @@ class calls {
     end_lines(which, out);
     resolve(which, out);
   }
-  /// It may have begun some that are not answered. O(actors).
-  [[nodiscard]] bool are_at(party worker) {
-    bool has = false;
-    actors_.for_each([&](slot, actor& one) {
-      has = has || (!one.pushed.empty() && tasks_[one.pushed.first].worker == worker);
-    });
-    return has;
+  /// Its node, where it may have begun some that are not answered; else empty. O(its actors).
+  [[nodiscard]] party node_of(party worker) const {
+    for (const slot which : those_at(worker)) {
+      const actor& one = actors_[which];
+      if (!one.pushed.empty() && tasks_[one.pushed.first].worker == worker) {
+        return tasks_[one.pushed.first].node;
+      }
+    }
+    return {};
   }
   /// A worker is dead, and nothing of it is on its way: what it has not answered is lost.
-  /// O(actors).
-  void worker_gone(party worker, const key_list& running, std::vector<ended_call>& out) {
-    actors_.for_each([&](slot which, actor& one) {
+  /// O(its actors).
+  void worker_gone(const death& how, std::vector<ended_call>& out) {
+    const party worker = how.who;
+    const key_list& running = how.running;
+    for (const slot which : those_at(worker)) {
+      actor& one = actors_[which];
       if (one.state == actor_state::alive && one.worker == worker) {
         one.state = actor_state::restarting;  // or dead: the directory will know
-        one.worker = party{};
+        move(which, {});
       }
-      if (one.pushed.empty() || tasks_[one.pushed.first].worker != worker) return;
+      if (one.pushed.empty() || tasks_[one.pushed.first].worker != worker) continue;
       one.stale = true;
       while (!one.pushed.empty()) {
         const slot task = one.pushed.first;
@@ -241,12 +254,13 @@ class calls {
           out.push_back({task, {}});
         } else {
           tasks_[task].unbegun =
+              how.begun != death::unknown &&
               std::find(running.begin(), running.end(), tasks_[task].key) == running.end();
           hold(task);
         }
       }
       resolve(which, out);
-    });
+    }
   }
 
   /// Of `stop`: however it came, the end that it wanted is there.
@@ -257,6 +271,8 @@ class calls {
   }
 
   [[nodiscard]] std::size_t actor_count() const noexcept { return actors_.size(); }
+  /// How many actors it has looked at to find those of a worker, ever.
+  [[nodiscard]] std::uint64_t visited() const noexcept { return visited_; }
   /// Why the actor is dead; null where it is not, as far as this party knows.
   std::shared_ptr<const error_fields> dead(slot which) const {
     const actor& one = actors_[which];
@@ -273,33 +289,35 @@ class calls {
   /// Why calls in line don't go: for whoever looks.
   [[nodiscard]] actor_state state(slot which) const noexcept { return actors_[which].state; }
 
-  /// Asserts the invariants. O(everything).
+  /// Asserts the invariants; in `call_checks.hpp`. O(everything).
   void verify();
 
  private:
-  struct line {
-    std::uint64_t caller = 0;
-    slot home = no_slot;
-    task_list calls;
-  };
-  struct actor {
-    object_key key;
-    actor_state state = actor_state::pending;
-    std::uint32_t life = 0;
-    party worker;
-    std::shared_ptr<const error_fields> why;  ///< of the last end that was told
-    bool stopping = false;     ///< `stop` was called from here
-    bool stale = false;        ///< what is pushed is of an older life, or was lost with it
-    std::size_t not_begun = 0;
-    std::uint64_t pushes = 0;
-    task_list pushed;
-    task_list held;
-    std::vector<std::pair<std::uint64_t, slot>> lines;  ///< by caller, in the order of their birth
-  };
+  using line = call_line;
+  using actor = called_actor;
 
   /// The caller whose line goes last.
   static constexpr std::uint64_t behind_all = UINT64_MAX;
 
+  /// In the order of their slots.
+  std::vector<slot> those_at(party worker) const {
+    std::vector<slot> out;
+    for (auto at = by_worker_.lower_bound({worker, 0});
+         at != by_worker_.end() && at->first == worker; ++at) {
+      out.push_back(at->second);
+    }
+    visited_ += out.size();
+    return out;
+  }
+  /// Its calls go there from now on; what was pushed elsewhere is still there.
+  void move(slot which, party worker) {
+    actor& one = actors_[which];
+    const party before = std::exchange(one.worker, worker);
+    if (before == worker) return;
+    const bool has_more = !one.pushed.empty() && tasks_[one.pushed.first].worker == before;
+    if (!before.empty() && !has_more) by_worker_.erase({before, which});
+    if (!worker.empty()) by_worker_.insert({worker, which});
+  }
   static bool is_over(const actor& of, std::uint32_t life) noexcept {
     return of.state == actor_state::dead || of.life > life;
   }
@@ -368,6 +386,7 @@ class calls {
     one.line = no_slot;
     one.state = task_state::pushed;
     one.worker = of.worker;
+    one.node = of.node;
     one.life = of.life;
     one.index = ++of.pushes;
     of.pushed.push_back(tasks_, task);
@@ -441,60 +460,11 @@ class calls {
   slab<actor> actors_;
   slab<line> lines_;
   boost::unordered_flat_map<object_key, slot, std::hash<object_key>> actor_by_key_;
+  /// Where an actor's calls go, and where some are still pushed: one or two workers each.
+  std::set<std::pair<party, slot>> by_worker_;
+  mutable std::uint64_t visited_ = 0;
   std::vector<slot> scratch_;
   std::vector<slot> again_;
 };
-
-inline void calls::verify() {
-  lines_.for_each([&](slot at, line& one) {
-    MOBULA_ASSERT(!one.calls.empty(), "an empty line is forgotten");
-    const actor& of = actors_[one.home];
-    const task_slot& head = tasks_[one.calls.first];
-    MOBULA_ASSERT(of.state != actor_state::alive || of.stale || head.state != task_state::ready ||
-                      (one.caller == behind_all && of.lines.size() > 1),
-                  "the first of a line goes as soon as it can");
-    MOBULA_ASSERT(of.state != actor_state::dead, "nobody stands in line before a dead actor");
-    std::uint64_t last = 0;
-    bool fresh = false;
-    for (slot task = one.calls.first; task != no_slot; task = tasks_[task].next) {
-      const task_slot& call = tasks_[task];
-      MOBULA_ASSERT(call.line == at && call.state <= task_state::ready && !call.decided,
-                    "a call in line is not pushed");
-      MOBULA_ASSERT(call.index == 0 || (!fresh && call.index > last),
-                    "who runs again stands in front, in order");
-      fresh = fresh || call.index == 0;
-      last = call.index;
-    }
-  });
-  std::size_t listed = 0;
-  actors_.for_each([&](slot which, actor& one) {
-    std::size_t not_begun = 0;
-    std::uint64_t last = 0;
-    for (slot task = one.pushed.first; task != no_slot; task = tasks_[task].next) {
-      const task_slot& call = tasks_[task];
-      const task_slot& first = tasks_[one.pushed.first];
-      MOBULA_ASSERT(call.state == task_state::pushed && call.home == which && call.index > last,
-                    "what a worker has is pushed, in order");
-      MOBULA_ASSERT(call.life == first.life && call.worker == first.worker,
-                    "pushes are of one life");
-      last = call.index;
-      not_begun += call.begun ? 0 : 1;
-    }
-    last = 0;
-    for (slot task = one.held.first; task != no_slot; task = tasks_[task].next) {
-      MOBULA_ASSERT(tasks_[task].state == task_state::held && tasks_[task].index > last,
-                    "what is held stands in order");
-      MOBULA_ASSERT(!is_over(one, tasks_[task].life), "what the directory decided is not held");
-      last = tasks_[task].index;
-    }
-    MOBULA_ASSERT(one.stale || one.pushed.empty() || one.life == 0 ||
-                      one.state == actor_state::dead || tasks_[one.pushed.first].life == one.life,
-                  "only a stale actor has an older life's pushes");
-    listed += one.lines.size();
-    for (const auto& [caller, at] : one.lines) not_begun += lines_[at].calls.size;
-    MOBULA_ASSERT(not_begun == one.not_begun, "what has not begun is counted");
-  });
-  MOBULA_ASSERT(listed == lines_.size(), "each line is its actor's");
-}
 
 }  // namespace mobula::engine

@@ -2,10 +2,11 @@
 
 /// When a party's death is to be judged.
 
-#include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <map>
+#include <set>
 #include <utility>
-#include <vector>
 
 #include "mobula/engine/messages.hpp"
 
@@ -16,74 +17,64 @@ namespace mobula::engine {
 ///
 /// Nobody tells a newcomer how those died who were dead before it came, and it needs no more than
 /// that they are: after some time the cut is enough for whoever has pushed nothing to the dead.
+///
+/// Cost: each call O(log deaths), however many die at once.
 class deaths {
  public:
   /// True: now both are known. `late`: when the node's word is not waited for any more.
   bool cut(party who, instant late, death& how) {
-    const auto at = std::find_if(told_.begin(), told_.end(),
-                                 [who](const death& one) { return one.who == who; });
+    const auto at = told_.find(who);
     if (at == told_.end()) {
-      if (find(who) == cut_.end()) cut_.push_back({who, late});
+      if (late_.emplace(who, late).second) by_time_.insert({late, who});
       return false;
     }
-    how = std::move(*at);
+    how = std::move(at->second);
     told_.erase(at);
     return true;
   }
   /// True: now both are known.
   bool told(const death& how) {
-    const auto at = find(how.who);
-    if (at == cut_.end()) {
-      told_.push_back(how);
+    const auto at = late_.find(how.who);
+    if (at == late_.end()) {
+      told_.emplace(how.who, how);
       return false;
     }
-    cut_.erase(at);
+    by_time_.erase({at->second, how.who});
+    late_.erase(at);
     return true;
   }
 
   /// The node has spoken of it, and its link is not cut yet.
-  [[nodiscard]] bool is_told(party who) const noexcept {
-    return std::any_of(told_.begin(), told_.end(),
-                       [who](const death& one) { return one.who == who; });
-  }
+  [[nodiscard]] bool is_told(party who) const noexcept { return told_.count(who) != 0; }
 
   [[nodiscard]] instant next_timer() const noexcept {
-    instant next = never;
-    for (const waiting& one : cut_) next = std::min(next, one.late);
-    return next;
+    return by_time_.empty() ? never : by_time_.begin()->first;
   }
-  /// One that was cut and that the node has not spoken of in time; false: there is none. With
-  /// `must_be_told(party)` it is waited for without end.
-  template <class MustBeTold>
-  bool overdue(instant now, MustBeTold must_be_told, party& who) {
-    for (auto at = cut_.begin(); at != cut_.end(); ++at) {
-      if (at->late > now) continue;
-      if (must_be_told(at->who)) {
-        at->late = never;
-        continue;
+  /// One that was cut and that the node has not spoken of in time; false: there is none.
+  /// `wait_on(party)` says until when it is waited for nevertheless; `now`: no more.
+  template <class WaitOn>
+  bool overdue(instant now, WaitOn wait_on, party& who) {
+    while (next_timer() <= now) {
+      who = by_time_.begin()->second;
+      by_time_.erase(by_time_.begin());
+      const auto at = late_.find(who);
+      at->second = wait_on(who);
+      if (at->second <= now) {
+        late_.erase(at);
+        return true;
       }
-      who = at->who;
-      cut_.erase(at);
-      return true;
+      by_time_.insert({at->second, who});
     }
     return false;
   }
 
   /// Parties of which one of the two is missing.
-  [[nodiscard]] std::size_t size() const noexcept { return cut_.size() + told_.size(); }
+  [[nodiscard]] std::size_t size() const noexcept { return late_.size() + told_.size(); }
 
  private:
-  struct waiting {
-    party who;
-    instant late = never;
-  };
-  std::vector<waiting>::iterator find(party who) {
-    return std::find_if(cut_.begin(), cut_.end(),
-                        [who](const waiting& one) { return one.who == who; });
-  }
-
-  std::vector<waiting> cut_;
-  std::vector<death> told_;
+  std::map<party, instant> late_;  ///< whose link is cut: until when their node's word is awaited
+  std::set<std::pair<instant, party>> by_time_;  ///< the same
+  std::map<party, death> told_;
 };
 
 }  // namespace mobula::engine

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +14,7 @@
 #include "mobula/core/assert.hpp"
 #include "mobula/engine/outbox.hpp"
 #include "mobula/engine/owner/lease_parts.hpp"
+#include "mobula/engine/owner/lease_wishes.hpp"
 #include "mobula/engine/owner/task_slot.hpp"
 #include "mobula/engine/references.hpp"
 #include "mobula/engine/slab.hpp"
@@ -31,9 +31,14 @@ namespace mobula::engine {
 ///  - A lease is returned once, when nothing that was pushed to it is unanswered.
 class task_leases {
  public:
-  task_leases(party node, slab<task_slot>& tasks, references& refs, outbox& out,
-              const lease_options& options)
-      : node_(node), tasks_(tasks), references_(refs), out_(out), options_(options) {}
+  task_leases(party self, party node, party head, slab<task_slot>& tasks, references& refs,
+              outbox& out, const lease_options& options)
+      : tasks_(tasks),
+        references_(refs),
+        out_(out),
+        options_(options),
+        index_(leases_),
+        wishes_(self, node, head, out) {}
 
   /// `enter` needs no more than the key then. O(1).
   bool knows(std::uint64_t key) const noexcept { return class_by_key_.contains(key); }
@@ -55,7 +60,10 @@ class task_leases {
     one.where = spec.where;
     one.queue = {};
     one.held.clear();
-    one.wanted = one.behind = one.spare = 0;
+    one.rule = spec.rule;
+    one.elsewhere.clear();
+    one.place = {};
+    one.wanted = one.wanted_elsewhere = one.behind = one.spare = 0;
     one.members = 1;
     class_by_key_.emplace(spec.key, made);
     class_by_number_.emplace(one.number, made);
@@ -65,7 +73,8 @@ class task_leases {
   /// What it was entered with.
   class_spec spec_of(slot home) const {
     const lease_class& one = classes_[home];
-    return {one.key, one.resources, one.what, one.fail_if_infeasible, one.environment, one.where};
+    return {one.key,         one.resources, one.what, one.fail_if_infeasible,
+            one.environment, one.where,     one.rule};
   }
   /// A task of the class is over.
   void leave(slot home) {
@@ -97,59 +106,105 @@ class task_leases {
     task_slot& one = tasks_[task];
     const slot from = std::exchange(one.lease, no_slot);
     lease& at = leases_[from];
-    at.unanswered.remove(tasks_, task);
+    (one.begun ? at.away : at.unanswered).remove(tasks_, task);
     at.blocked = false;
-    const slot next = at.unanswered.first;
-    if (next == no_slot) {
+    const slot next = at.foremost();
+    if (at.is_done()) {
       rest(from, now);
     } else {
       count(at);
     }
     return next;
   }
-  /// Whether its worker runs it, as far as is known here: pushes of a lease run one after another.
+  /// A pushed task waits, and is not in the way of those behind it any more. False: it was not.
+  bool waits(slot task) {
+    task_slot& one = tasks_[task];
+    if (std::exchange(one.begun, true)) return false;
+    lease& at = leases_[one.lease];
+    at.unanswered.remove(tasks_, task);
+    at.away.push_back(tasks_, task);
+    count(at);
+    pump(at.home);
+    return true;
+  }
+  /// Whether its worker runs it, as far as is known here, or nothing else.
   [[nodiscard]] bool runs(slot task) const noexcept {
-    return leases_[tasks_[task].lease].unanswered.first == task;
+    return leases_[tasks_[task].lease].foremost() == task;
   }
 
-  // What the node and workers say. False: it makes no sense (any more), and was answered where it
-  // must be.
-
-  bool granted(const lease_granted& what, instant now) {
-    if (lease_by_id_.contains(what.lease.value())) return false;
+  // What the node and workers say. False: it makes no sense (any more), and was answered if due.
+  /// `is_dead`: the worker is, which its node did not know.
+  bool granted(party node, const lease_granted& what, bool is_dead, instant now) {
+    if (index_.find(what.lease, node) != no_slot) return false;
     const auto at = class_by_number_.find(what.lease_class);
-    if (at == class_by_number_.end()) {
-      out_.send(node_, return_lease{what.lease});  // the wish was taken back meanwhile
-      return true;
+    if (at == class_by_number_.end() || is_dead) {
+      out_.send(node, return_lease{what.lease});
+      if (at == class_by_number_.end()) return true;  // the wish was taken back meanwhile
+      wishes_.take_off(classes_[at->second], node, 1);
+      return pump(at->second), true;
     }
     const slot home = at->second;
     const slot made = leases_.take();
     lease& one = leases_[made];
     one = lease{};
     one.id = what.lease;
+    one.node = node;
     one.worker = what.worker;
     one.home = home;
-    lease_by_id_.emplace(what.lease.value(), made);
+    index_.add(made);
+    one.held_at = static_cast<std::uint32_t>(classes_[home].held.size());
     classes_[home].held.push_back(made);
-    if (classes_[home].wanted > 0) --classes_[home].wanted;
+    wishes_.take_off(classes_[home], node, 1);
     rest(made, now);
     pump(home);
     return true;
   }
+  /// So many of a class's wish are to be asked for elsewhere. `is_dead(party)`: that node is gone,
+  /// and its own node is asked again.
+  template <class IsDead>
+  void sent_elsewhere(party from, const lease_elsewhere& what, IsDead is_dead) {
+    const auto at = class_by_number_.find(what.lease_class);
+    if (at == class_by_number_.end()) return;  // taken back meanwhile
+    const slot home = at->second;
+    lease_class& of = classes_[home];
+    const std::uint32_t moved = wishes_.take_off(of, from, what.count);
+    if (moved != 0 && !is_dead(what.node)) wishes_.ask(of, what.node, moved);
+    pump(home);
+  }
+  /// For warnings; null where the class is not known (any more).
+  const std::string* what_of(std::uint64_t number) const {
+    const auto at = class_by_number_.find(number);
+    return at == class_by_number_.end() ? nullptr : &classes_[at->second].what;
+  }
+  /// A node is dead, and what was wished for there is wished for at home again.
+  void node_gone(party node) {
+    classes_.for_each([&](slot home, lease_class& of) {
+      if (wishes_.take_off(of, node, UINT32_MAX) != 0) pump(home);
+    });
+  }
+  /// Calls `visit(party worker)` for each lease of that node.
+  template <class Visit>
+  void for_each_lease_of_node(party node, Visit visit) {
+    index_.for_each_of(node, [&](slot which) {
+      ++visited_;
+      visit(leases_[which].worker);
+    });
+  }
   /// The class's tasks are taken out of its queue, in order. Where its group is removed
   /// `at_workers` are those that workers have, which are being ended.
-  bool refused(const lease_refused& what, std::vector<slot>& out, std::vector<slot>& at_workers) {
+  bool refused(party node, const lease_refused& what, std::vector<slot>& out,
+               std::vector<slot>& at_workers) {
     const auto at = class_by_number_.find(what.lease_class);
     if (at == class_by_number_.end()) return false;
     const slot home = at->second;
     lease_class& one = classes_[home];
-    one.wanted = 0;
+    wishes_.take_off(one, node, UINT32_MAX);
+    wishes_.take_back(one);  // what others were asked for, too
     while (!one.queue.empty()) out.push_back(one.queue.pop_front(tasks_));
     if (what.why.code == error_code::placement_group_removed) {
       for (const slot which : one.held) {
-        for (slot task = leases_[which].unanswered.first; task != no_slot;
-             task = tasks_[task].next) {
-          at_workers.push_back(task);
+        for (slot task : {leases_[which].away.first, leases_[which].unanswered.first}) {
+          for (; task != no_slot; task = tasks_[task].next) at_workers.push_back(task);
         }
       }
     }
@@ -157,22 +212,20 @@ class task_leases {
     return true;
   }
   /// One that is unknown here is on its way back already.
-  void reclaim(const reclaim_lease& what) {
-    const auto at = lease_by_id_.find(what.lease.value());
-    if (at == lease_by_id_.end()) return;
-    const slot which = at->second;
+  void reclaim(party node, const reclaim_lease& what) {
+    const slot which = index_.find(what.lease, node);
+    if (which == no_slot) return;
     leases_[which].reclaimed = true;
     count(leases_[which]);
-    if (leases_[which].unanswered.empty()) {
+    if (leases_[which].is_done()) {
       const slot home = leases_[which].home;
       give_back(which);
       pump(home);
     }
   }
   bool returned(party from, const tasks_returned& what, instant now) {
-    const auto at = lease_by_id_.find(what.lease.value());
-    if (at == lease_by_id_.end() || leases_[at->second].worker != from) return false;
-    const slot which = at->second;
+    const slot which = index_.find_at(what.lease, from);
+    if (which == no_slot) return false;
     lease& of = leases_[which];
     const slot home = of.home;
     if (what.blocked) of.blocked = true;
@@ -194,7 +247,7 @@ class task_leases {
       if (what.tasks.empty()) of.fixed = of.pushed_when_asked;
     }
     count(of);
-    if (of.unanswered.empty()) rest(which, now);
+    if (of.is_done()) rest(which, now);
     pump(home);
     return true;
   }
@@ -204,24 +257,35 @@ class task_leases {
   /// A worker is dead: its leases go, and what it has not answered is added to `out`, in the order
   /// of pushing. Then `pump_all`.
   void worker_gone(const death& what, std::vector<lost_push>& out) {
-    std::vector<slot> gone;
-    leases_.for_each([&](slot which, lease& one) {
-      if (one.worker != what.who) return;
-      const bool begun = one.id == what.lease;
-      while (!one.unanswered.empty()) {
-        const slot task = one.unanswered.pop_front(tasks_);
+    index_.for_each_at(what.who, [&](slot which) {
+      lease& one = leases_[which];
+      ++visited_;
+      const bool is_unknown = what.begun == death::unknown;
+      const bool is_last = one.id == what.lease;
+      while (!one.is_done()) {
+        const slot task = (one.away.empty() ? one.unanswered : one.away).pop_front(tasks_);
         tasks_[task].lease = no_slot;
-        out.push_back({task, begun && tasks_[task].index <= what.begun});
+        out.push_back({task, is_unknown || (is_last && tasks_[task].index <= what.begun)});
       }
-      gone.push_back(which);
+      forget_lease(which);
     });
-    for (const slot which : gone) forget_lease(which);
   }
-
-  [[nodiscard]] bool has_lease_of(party worker) {
-    bool has = false;
-    leases_.for_each([&](slot, lease& one) { has = has || one.worker == worker; });
-    return has;
+  /// The worker is dead. How is not known yet, but nothing is pushed to it any more.
+  void sever(party worker) {
+    index_.for_each_at(worker, [&](slot which) {
+      ++visited_;
+      leases_[which].reclaimed = true;
+      count(leases_[which]);
+    });
+  }
+  /// Who has lent that worker here; empty: nobody.
+  [[nodiscard]] party node_of(party worker) const {
+    party node;
+    index_.for_each_at(worker, [&](slot which) {
+      ++visited_;
+      node = leases_[which].node;
+    });
+    return node;
   }
 
   /// Pushes what can be pushed, steals for a lease that is dry, and tells the node what is wanted.
@@ -242,12 +306,11 @@ class task_leases {
   }
 
   // Time.
-
   [[nodiscard]] instant next_timer() const noexcept {
-    return idle_first_ == no_slot ? never : leases_[idle_first_].idle_since + options_.linger;
+    return idle_first_ == no_slot ? never : leases_[idle_first_].idle_since + linger();
   }
   void timer(instant now) {
-    while (idle_first_ != no_slot && leases_[idle_first_].idle_since + options_.linger <= now) {
+    while (idle_first_ != no_slot && leases_[idle_first_].idle_since + linger() <= now) {
       const slot which = idle_first_;
       const slot home = leases_[which].home;
       give_back(which);
@@ -263,72 +326,19 @@ class task_leases {
     }
   }
 
-  // For lists and checks.
-
   [[nodiscard]] std::size_t lease_count() const noexcept { return leases_.size(); }
   [[nodiscard]] std::size_t class_count() const noexcept { return classes_.size(); }
+  /// How many leases it has looked at to find one, ever.
+  [[nodiscard]] std::uint64_t visited() const noexcept { return visited_; }
 
-  /// Asserts the invariants. O(everything).
-  void verify() {
-    classes_.for_each([&](slot home, lease_class& one) {
-      check_list(one.queue, [&](task_slot& task) {
-        MOBULA_ASSERT(task.state == task_state::ready && task.home == home,
-                      "a queued task is ready and at home");
-      });
-      std::uint32_t behind = 0, spare = 0;
-      for (const slot which : one.held) {
-        behind += behind_in(leases_[which]);
-        spare += leases_[which].idle && !leases_[which].reclaimed ? 1 : 0;
-        MOBULA_ASSERT(leases_.holds(which) && leases_[which].home == home,
-                      "a class holds its own leases");
-      }
-      MOBULA_ASSERT(behind == one.behind && spare == one.spare, "a class knows its leases' load");
-    });
-    leases_.for_each([&](slot which, lease& one) {
-      MOBULA_ASSERT(one.unanswered.size <= options_.pipeline_max, "a pipeline is bounded");
-      MOBULA_ASSERT(one.idle == one.unanswered.empty(), "an idle lease has nothing to do");
-      check_list(one.unanswered, [&](task_slot& task) {
-        MOBULA_ASSERT(task.state == task_state::pushed && task.lease == which,
-                      "an unanswered task is pushed");
-      });
-    });
-  }
+  /// Asserts the invariants; in `lease_checks.hpp`. O(everything).
+  void verify();
 
  private:
-  struct lease {
-    lease_id id;
-    party worker;
-    slot home = no_slot;
-    task_list unanswered;
-    std::uint64_t pushed = 0;
-    bool blocked = false;      ///< its body waits: what is pushed comes back
-    bool reclaimed = false;    ///< to be returned as soon as all is answered
-    bool steal_asked = false;  ///< and not answered; it will be, if the worker lives
-    std::uint64_t pushed_when_asked = 0;
-    std::uint64_t fixed = 0;   ///< the newest push that can't be stolen, as was answered
-    bool idle = false;         ///< in the list of idle ones
-    std::uint32_t behind = 0;  ///< `behind_in`, as its class has counted it
-    bool spare = false;        ///< it is idle and may be used, as its class has counted it
-    instant idle_since = 0;
-    slot next_idle = no_slot;
-    slot previous_idle = no_slot;
-  };
-  struct lease_class {
-    std::uint64_t key = 0;
-    std::uint64_t number = 0;  ///< on the wire
-    resource_vector resources;
-    std::string what;
-    bool fail_if_infeasible = false;
-    payload environment;
-    group_place where;
-    task_list queue;
-    std::vector<slot> held;
-    std::uint32_t behind = 0;  ///< the sum of its leases'
-    std::uint32_t spare = 0;   ///< how many of its leases are
-    std::uint32_t wanted = 0;  ///< what the node was told last, less what it granted since
-    std::uint32_t members = 0;  ///< tasks that are not over, wherever they are
-  };
-
+  instant linger() const noexcept {
+    return wishes_.total() == 0 ? options_.linger
+                                : std::min(options_.linger, options_.linger_when_wanted);
+  }
   slot find_unanswered(const lease& of, object_key key) const noexcept {
     for (slot task = of.unanswered.last; task != no_slot; task = tasks_[task].previous) {
       if (tasks_[task].key == key) return task;
@@ -338,16 +348,9 @@ class task_leases {
 
   /// The lease with the fewest unanswered pushes that has room; `no_slot`: none.
   slot least_loaded(const lease_class& of) const noexcept {
-    slot best = no_slot;
-    std::uint32_t fewest = options_.pipeline_max;
-    for (const slot which : of.held) {
-      const lease& one = leases_[which];
-      if (one.blocked || one.reclaimed || one.unanswered.size >= fewest) continue;
-      best = which;
-      fewest = one.unanswered.size;
-      if (fewest == 0) break;
-    }
-    return best;
+    const slot best = of.by_level.load.lowest();
+    ++visited_;
+    return best != no_slot && leases_[best].load.level < options_.pipeline_max ? best : no_slot;
   }
 
   void push(slot to, slot task) {
@@ -356,10 +359,12 @@ class task_leases {
     if (at.idle) leave_idle(to);
     at.unanswered.push_back(tasks_, task);
     one.index = ++at.pushed;
+    one.begun = false;
     count(at);
     one.state = task_state::pushed;
     one.lease = to;
     one.worker = at.worker;
+    one.node = at.node;
     push_task sent;
     sent.task = one.key;
     sent.lease = at.id;
@@ -375,12 +380,8 @@ class task_leases {
   /// A dry lease takes half of what the most loaded one has not begun.
   void steal(lease_class& of) {
     if (of.spare == 0 || of.behind == 0) return;
-    slot victim = no_slot;
-    for (const slot which : of.held) {
-      lease& one = leases_[which];
-      if (one.blocked || one.behind == 0) continue;
-      if (victim == no_slot || one.behind > leases_[victim].behind) victim = which;
-    }
+    const slot victim = of.by_level.to_steal.highest();
+    ++visited_;
     if (victim == no_slot) return;
     lease& from = leases_[victim];
     out_.send(from.worker, steal_tasks{from.id, (from.behind + 1) / 2});
@@ -393,19 +394,9 @@ class task_leases {
   void want(lease_class& of) {
     std::uint32_t need = of.spare != 0 ? 0 : of.queue.size + of.behind;
     need = std::min(need, options_.wanted_max);
-    if ((need == 0) == (of.wanted == 0) && need <= 2 * of.wanted) return;
-    of.wanted = need;
-    want_leases sent;
-    sent.lease_class = of.number;
-    sent.wanted = need;
-    sent.purpose = lease_purpose::tasks;
-    sent.resources = of.resources;
-    sent.resources_to_place = of.resources;
-    sent.what = of.what;
-    sent.fail_if_infeasible = of.fail_if_infeasible;
-    sent.environment = of.environment;
-    sent.where = of.where;
-    out_.send(node_, std::move(sent));
+    const std::uint32_t told = of.told();
+    if ((need == 0) == (told == 0) && need <= 2 * told) return;
+    wishes_.want(of, need);
   }
 
   /// Nothing that was pushed to it is unanswered.
@@ -425,12 +416,6 @@ class task_leases {
     idle_last_ = which;
     count(one);
   }
-  /// Pushes that wait behind another, and for which another worker can be asked for.
-  static std::uint32_t behind_in(const lease& one) noexcept {
-    if (one.steal_asked || one.unanswered.size < 2) return 0;
-    return static_cast<std::uint32_t>(
-        std::min<std::uint64_t>(one.unanswered.size - 1, one.pushed - one.fixed));
-  }
   /// What its class knows of it.
   void count(lease& one) noexcept {
     lease_class& of = classes_[one.home];
@@ -439,6 +424,7 @@ class task_leases {
     of.behind += behind - std::exchange(one.behind, behind);
     of.spare += static_cast<std::uint32_t>(spare) -
                 static_cast<std::uint32_t>(std::exchange(one.spare, spare));
+    of.by_level.file(leases_, of.held[one.held_at], false);
   }
   void leave_idle(slot which) noexcept {
     lease& one = leases_[which];
@@ -449,39 +435,35 @@ class task_leases {
     one.idle = false;
   }
   void give_back(slot which) {
-    out_.send(node_, return_lease{leases_[which].id});
+    out_.send(leases_[which].node, return_lease{leases_[which].id});
     forget_lease(which);
   }
   void forget_lease(slot which) {
     lease& one = leases_[which];
     if (one.idle) leave_idle(which);
-    MOBULA_ASSERT(one.unanswered.empty(), "nothing is pushed to a lease that goes");
+    MOBULA_ASSERT(one.is_done(), "nothing is pushed to a lease that goes");
     count(one);
-    lease_by_id_.erase(one.id.value());
-    std::vector<slot>& held = classes_[one.home].held;
-    held.erase(std::find(held.begin(), held.end(), which));
+    index_.remove(which);
+    lease_class& of = classes_[one.home];
+    of.by_level.file(leases_, which, true);
+    of.held[one.held_at] = of.held.back();
+    leases_[of.held.back()].held_at = one.held_at;
+    of.held.pop_back();
     leases_.give(which);
   }
   /// A class without work and leases is made again when it is needed: there may be many.
   void forget_if_done(slot home) {
     if (!classes_.holds(home)) return;
     lease_class& one = classes_[home];
-    if (one.members != 0 || !one.held.empty() || one.wanted != 0) return;
+    if (one.members != 0 || !one.held.empty() || one.told() != 0) return;
     class_by_key_.erase(one.key);
     class_by_number_.erase(one.number);
     classes_.give(home);
   }
 
   template <class Check>
-  void check_list(const task_list& list, Check check) {
-    std::uint32_t count = 0;
-    for (slot task = list.first; task != no_slot; task = tasks_[task].next, ++count) {
-      check(tasks_[task]);
-    }
-    MOBULA_ASSERT(count == list.size, "a list knows its length");
-  }
+  void check_list(const task_list& list, Check check);
 
-  const party node_;
   slab<task_slot>& tasks_;
   references& references_;
   outbox& out_;
@@ -490,9 +472,11 @@ class task_leases {
   slab<lease> leases_;
   boost::unordered_flat_map<std::uint64_t, slot> class_by_key_;
   boost::unordered_flat_map<std::uint64_t, slot> class_by_number_;
-  boost::unordered_flat_map<std::uint64_t, slot> lease_by_id_;
+  lease_index index_;
+  lease_wishes wishes_;
   std::vector<slot> returned_decided_;
   std::uint64_t classes_made_ = 0;
+  mutable std::uint64_t visited_ = 0;
   slot idle_first_ = no_slot;
   slot idle_last_ = no_slot;
 };

@@ -6,11 +6,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <utility>
 #include <vector>
 
 #include "mobula/core/assert.hpp"
 #include "mobula/engine/messages.hpp"
+#include "mobula/engine/owner/copies.hpp"
 #include "mobula/engine/owner/errors.hpp"
 #include "mobula/engine/owner/lineage.hpp"
 #include "mobula/engine/owner/owner_host.hpp"
@@ -32,7 +34,6 @@ class objects {
  public:
   objects(const owner_options& options, references& refs, owner_host& host)
       : self_(options.self),
-        node_(options.node),
         directory_(options.directory),
         references_(refs), host_(host) {}
 
@@ -97,6 +98,7 @@ class objects {
       discard(key, value);
       return false;
     }
+    if (value.kind == outcome_kind::stored && key.owner == self_) stored_at_.insert(value.node);
     slots_[at].result = std::move(value);
     slots_[at].to_publish = true;
     if (slots_[at].was_lost) slots_[at].settled_again = ++settlings_;
@@ -128,15 +130,30 @@ class objects {
   /// An outcome that nobody gets: its references go, and what the store has of it.
   void discard(object_key key, outcome& value) {
     drop(value.refs);
-    if (value.kind == outcome_kind::stored) free_stored(key);
+    if (value.kind == outcome_kind::stored) free_stored(key, value.node);
   }
-  /// The store may have something under an own key that is not the object's outcome.
-  void free_stored(object_key key) {
-    if (key.owner != self_) return;
+  /// That node's store may have something under an own key that is not the object's outcome.
+  void free_stored(object_key key, party node) {
+    if (key.owner != self_ || references_.is_dead(node)) return;
     const outcome* const known = result(key);
-    if (known == nullptr || known->kind != outcome_kind::stored) {
-      host_.send(node_, free_object{key});
-    }
+    if (known != nullptr && known->kind == outcome_kind::stored && known->node == node) return;
+    if (!copies_.has(key, node)) host_.send(node, free_object{key});
+  }
+  template <class Nodes>
+  void free_stored(object_key key, const Nodes& nodes) {
+    for (const party node : nodes) free_stored(key, node);
+  }
+  /// Own objects that are stored there, or are said to be lost there, by `visit(object_key)`.
+  /// The node is dead. O(objects) where it has ever stored one, else O(1).
+  template <class Visit>
+  void for_each_stored_at(party node, Visit visit) {
+    if (stored_at_.erase(node) == 0) return;
+    slots_.for_each([&](slot, object_slot& one) {
+      ++visited_;
+      if (one.key.owner != self_) return;
+      const bool is_there = one.result.kind == outcome_kind::stored && one.result.node == node;
+      if (is_there || (one.doubted && one.doubted_at == node)) visit(one.key);
+    });
   }
   void drop(key_list& keys) {
     for (const object_key& key : keys) references_.drop(key);
@@ -170,10 +187,93 @@ class objects {
     drop(last.refs);
     return true;
   }
+  /// The place of what is stored and lost there is taken by a copy, of which everybody is told. It
+  /// `may_be_there` still. False: there is no copy.
+  bool move(object_key own, bool may_be_there = false) {
+    const slot at = find(own);
+    if (at == no_slot || slots_[at].result.kind != outcome_kind::stored) return false;
+    const party to = copies_.take_first(own);
+    if (to.empty()) return false;
+    outcome next = std::exchange(slots_[at].result, {});
+    if (may_be_there && !references_.is_dead(next.node)) copies_.add(own, next.node);
+    host_.send(to, keep_object{own});
+    next.node = to;
+    slots_[at].was_lost = true;
+    decide(own, std::move(next));
+    return true;
+  }
+  /// It is in another node's store than that one's.
+  bool is_elsewhere(object_key key, party node) const {
+    const outcome* const known = result(key);
+    if (known == nullptr) return false;
+    if (known->kind == outcome_kind::stored) return known->node != node;
+    const object_slot& one = slots_[find(key)];
+    return one.doubted && one.doubted_at != node;
+  }
   /// A reader says that it is lost. Of an own one the node will say so too, and nothing is decided
   /// before; of a foreign one its owner will say what becomes of it.
   void doubt(object_key key) {
-    if (lose(key) && key.owner == self_) slots_[find(key)].doubted = true;
+    const slot at = find(key);
+    if (at == no_slot || slots_[at].doubted || move(key, true)) return;
+    const party node = slots_[at].result.node;
+    if (!lose(key) || key.owner != self_) return;
+    slots_[at].doubted = true;
+    slots_[at].doubted_at = node;
+  }
+
+  // Copies: docs/ENGINE.md, "Objects between nodes".
+
+  /// A node has one. False: nobody needs it.
+  bool kept(object_key own, party node) {
+    const outcome* const known = result(own);
+    if (known == nullptr || known->kind != outcome_kind::stored || references_.is_dead(node)) {
+      return false;
+    }
+    if (known->node != node) copies_.add(own, node);
+    return true;
+  }
+  /// A node leaves, and that other one has it too. False: the first is to keep it, for what it has
+  /// is not known here yet, or the other one is dead.
+  bool moved(object_key own, party from, party to) {
+    const outcome* const known = result(own);
+    if (known == nullptr) return true;  // nobody needs it
+    if (known->kind == outcome_kind::pending || references_.is_dead(to)) return false;
+    if (known->kind != outcome_kind::stored) return true;
+    copies_.remove(own, from);
+    if (known->node != from) return true;
+    copies_.remove(own, to);
+    outcome next = std::exchange(slots_[find(own)].result, {});
+    next.node = to;
+    slots_[find(own)].was_lost = true;
+    decide(own, std::move(next));
+    return true;
+  }
+  /// It has none any more. False: it is not known to have had one.
+  bool copy_gone(object_key own, party node) { return copies_.remove(own, node); }
+  void copies_gone(party node) { copies_.node_gone(node); }
+  /// Its outcome says that it is there, or a reader found that it is not, and the node has yet to
+  /// say so.
+  bool is_at(object_key own, party node) const {
+    const slot at = find(own);
+    if (at == no_slot) return false;
+    const object_slot& one = slots_[at];
+    return one.doubted ? one.doubted_at == node
+                       : one.result.kind == outcome_kind::stored && one.result.node == node;
+  }
+  /// How many objects it has looked at to find those of a node, ever.
+  [[nodiscard]] std::uint64_t visited() const noexcept { return visited_; }
+  [[nodiscard]] std::size_t copied_count() const noexcept { return copies_.size(); }
+  /// Asserts what is true of copies. O(objects that have some).
+  void verify() const {
+    copies_.for_each([this](object_key own, const copies::node_list& nodes) {
+      const outcome* const known = result(own);
+      MOBULA_ASSERT(known != nullptr && known->kind == outcome_kind::stored && !nodes.empty(),
+                    "copies are of what is stored");
+      for (const party node : nodes) {
+        MOBULA_ASSERT(node != known->node && !references_.is_dead(node),
+                      "a copy is at another node, which lives");
+      }
+    });
   }
 
   /// A host could not read it: it asked when there were so many `settlings`. True: it was settled
@@ -197,6 +297,7 @@ class objects {
   // What the references say.
 
   void unreferenced(object_key key, slot at) {
+    for (const party node : copies_.take_all(key)) host_.send(node, free_object{key});
     object_slot& one = slots_[at];
     outcome last = std::exchange(one.result, {});
     one.key = object_key{};
@@ -238,6 +339,7 @@ class objects {
     bool was_lost = false;
     bool fulfilled = false;  ///< what was promised was given, though perhaps nobody has got it
     bool doubted = false;  ///< own: a reader found it lost, and the node has not said so yet
+    party doubted_at;                 ///< the node that will say so
     std::uint64_t settled_again = 0;  ///< how-manieth it was of those that were, the last time
     std::vector<edge> waiting;
     std::size_t given_up = 0;  ///< of those who wait, at least so many are over
@@ -292,13 +394,15 @@ class objects {
   }
 
   const party self_;
-  const party node_;
   const party directory_;
   references& references_;
   owner_host& host_;
   slab<object_slot> slots_;
   std::vector<object_key> decided_;  ///< and not published yet
   std::uint64_t settlings_ = 0;
+  std::set<party> stored_at_;  ///< living nodes whose stores had something of its own, ever
+  std::uint64_t visited_ = 0;
+  copies copies_;
 };
 
 }  // namespace mobula::engine

@@ -63,7 +63,7 @@ class streams {
       const bool is_new = objects_.fulfil(what.item, std::move(what.result));
       MOBULA_ASSERT(is_new, "an open item has no outcome");
     }
-    if (is_doubtful) objects_.free_stored(what.item);
+    if (is_doubtful) objects_.free_stored(what.item, tasks_[task].lost_at);
     if (tasks_[task].decided) references_.drop(what.item);
     extend(tasks_[task]);
     return true;
@@ -81,7 +81,7 @@ class streams {
     if (!one.stream) return;
     const std::unique_ptr<open_items> of = std::move(one.stream);
     for (std::size_t i = 0; i < of->keys.size(); ++i) {
-      if (of->given + i < of->doubtful) objects_.free_stored(of->keys[i]);
+      if (of->given + i < of->doubtful) objects_.free_stored(of->keys[i], one.lost_at);
       references_.drop(of->keys[i]);
     }
   }

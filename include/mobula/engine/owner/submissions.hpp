@@ -17,6 +17,8 @@
 #include "mobula/engine/owner/calls.hpp"
 #include "mobula/engine/owner/deadlines.hpp"
 #include "mobula/engine/owner/errors.hpp"
+#include "mobula/engine/owner/call_checks.hpp"
+#include "mobula/engine/owner/lease_checks.hpp"
 #include "mobula/engine/owner/leases.hpp"
 #include "mobula/engine/owner/objects.hpp"
 #include "mobula/engine/owner/owner_host.hpp"
@@ -44,7 +46,7 @@ class submissions {
         references_(refs),
         objects_(known),
         again_(options, refs, known),
-        leases_(options.node, tasks_, refs, host, options.leasing),
+        leases_(options.self, options.node, options.directory, tasks_, refs, host, options.leasing),
         calls_(options.directory, tasks_, refs, host),
         streams_(tasks_, refs, known, host) {}
 
@@ -125,7 +127,8 @@ class submissions {
   }
   bool begun(party from, object_key key) {
     const slot task = pushed_to(from, key);
-    if (task == no_slot || !tasks_[task].is_call) return false;
+    if (task == no_slot) return false;
+    if (!tasks_[task].is_call) return leases_.waits(task);
     calls_.begun(task);
     return true;
   }
@@ -136,32 +139,28 @@ class submissions {
     over.clear();
     return known;
   }
-  bool granted(const lease_granted& what, instant now) { return leases_.granted(what, now); }
-  bool refused(const lease_refused& what) {
+  bool refused(party node, const lease_refused& what) {
     std::vector<slot> over, at_workers;
-    if (!leases_.refused(what, over, at_workers)) return false;
+    if (!leases_.refused(node, what, over, at_workers)) return false;
     const auto why = std::make_shared<const error_fields>(what.why);
     for (const slot task : at_workers) decide_early(task, why);
     for (const slot task : over) end(task, objects::failed(why));
     return true;
   }
-  void reclaim(const reclaim_lease& what) { leases_.reclaim(what); }
-  [[nodiscard]] bool has_lease_of(party worker) { return leases_.has_lease_of(worker); }
-  [[nodiscard]] bool has_calls_at(party worker) { return calls_.are_at(worker); }
-
-  /// The node has lost what was stored. `dying(party)`: the node has said that it is dead, and its
-  /// last words may still be on their way.
-  template <class Dying>
-  void lost(object_key own, const error_fields& why, Dying dying) {
-    if (objects_.lose(own)) return make_again(own, why);
-    // Not published by one that died, and that may have answered all the same.
-    const slot task = objects_.maker(own);
-    if (task == no_slot) return;
-    task_slot& one = tasks_[task];
-    const bool is_dying = one.state == task_state::pushed && dying(one.worker);
-    if (!is_dying && one.state != task_state::held) return;
-    one.unpublished = std::make_shared<const error_fields>(why);
+  /// The node of a worker that has something of here; else empty. O(what that worker has).
+  [[nodiscard]] party node_of(party worker) const {
+    const party lends = leases_.node_of(worker);
+    return lends.empty() ? calls_.node_of(worker) : lends;
   }
+
+  // In `losses.hpp`.
+  template <class Dying>
+  void lost(party node, object_key own, const error_fields& why, Dying dying);
+  void node_lost(party node);
+  void kept(party node, const object_kept& what);
+  void moved(party node, const object_moved& what);
+  template <class Dying>
+  void dropped(party node, object_key own, Dying dying);
   void object_unreferenced(object_key key, origin from) { again_.unreferenced(key, from); }
   bool actor_changed(const engine::actor_changed& what) {
     const bool known = calls_.changed(what, over_);
@@ -203,7 +202,7 @@ class submissions {
         end(task, failed_outcome(worker_died(host_.subject(one.key, one.what), how)));
       }
     }
-    calls_.worker_gone(how.who, how.running, over_);
+    calls_.worker_gone(how, over_);
     // Before anybody is told, or pushed to: nothing more goes to the dead.
     references_.party_gone(how.who, to_string(how));
     end_calls();
@@ -229,6 +228,7 @@ class submissions {
   // --- For lists and checks ----------------------------------------------------------------------
 
   [[nodiscard]] std::size_t size() const noexcept { return tasks_.size(); }
+  task_leases& leases() noexcept { return leases_; }
   [[nodiscard]] const task_leases& leases() const noexcept { return leases_; }
   engine::streams& streams() noexcept { return streams_; }
   [[nodiscard]] const engine::calls& calls() const noexcept { return calls_; }
@@ -353,6 +353,7 @@ class submissions {
     if (result.kind == outcome_kind::stored && !one.decided) {
       again_.remember(one, one.is_call ? class_spec{} : leases_.spec_of(one.home));
       unpublished = std::move(one.unpublished);
+      if (references_.is_dead(result.node)) unpublished = node_is_dead(result.node);
     }
     if (one.decided) {
       objects_.discard(one.key, result);
@@ -371,7 +372,7 @@ class submissions {
       for (const carried& need : one.what.values) objects_.give_up(need.object, waits);
       for (const object_key& order : one.after) objects_.give_up(order, waits);
     }
-    if (one.may_be_stored) objects_.free_stored(key);
+    if (one.may_be_stored) objects_.free_stored(key, one.lost_at);
     streams_.close(one);
     let_go(one, references_);
     if (!one.is_call && !one.is_constructor) leases_.leave(one.home);
@@ -383,30 +384,9 @@ class submissions {
     references_.drop(key);
   }
 
-  /// A lost object, which has no outcome any more.
-  void make_again(object_key key, const error_fields& why) {
-    again_.lost(key, why, [this](recipe& how, object_key as) {
-      const slot task = tasks_.take();
-      restore(tasks_[task], how);
-      if (how.is_call) become_call(tasks_[task], how.actor, calls::own_lines + ++calls_again_);
-      else tasks_[task].home = leases_.enter(how.home);
-      return begin(task, never, as);
-    });
-  }
-  /// The worker could not read that argument, and has not run the task, which stands in no list
-  /// now. False: it is over.
-  bool wait_again(slot task, object_key unread) {
-    task_slot& one = tasks_[task];
-    if (one.decided || (one.is_call && (one.retries_left == 0 || calls_.dead(one.home)))) {
-      return false;
-    }
-    if (!reads_stored(one, unread)) return false;
-    if (!objects_.settled_since(unread, one.started)) objects_.doubt(unread);
-    one.state = task_state::waiting;
-    if (one.is_call) calls_.stand_again(task);
-    look_again(task);
-    return true;
-  }
+  // In `losses.hpp`.
+  void make_again(object_key key, const error_fields& why);
+  bool wait_again(slot task, object_key unread);
   /// Waits for those arguments that have no outcome, or none any more, and starts it if all have.
   void look_again(slot task) {
     task_slot& one = tasks_[task];
@@ -432,7 +412,7 @@ class submissions {
   void force(slot task) {
     task_slot& one = tasks_[task];
     one.force = false;
-    host_.send(options_.node, end_worker{one.worker, host_.subject(one.key, one.what) +
+    host_.send(one.node, end_worker{one.worker, host_.subject(one.key, one.what) +
                                                          " was cancelled with .force"});
   }
 

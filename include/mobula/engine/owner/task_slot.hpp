@@ -2,6 +2,7 @@
 
 /// What the owner knows of a task or call that is not over yet, and the lists in which it stands.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -52,6 +53,7 @@ struct task_slot {
   bool force = false;     ///< decided, and a worker that runs it is to be ended
   /// An attempt was lost with its worker, which may have published a result.
   bool may_be_stored = false;
+  short_list<party, 2> lost_at;  ///< nodes of workers that died with an attempt
   /// What it has stored is lost: its worker has died before the node knew of it. Whether the worker
   /// has answered before, is not known yet.
   std::shared_ptr<const error_fields> unpublished;
@@ -65,10 +67,12 @@ struct task_slot {
   slot lease = no_slot;  ///< while pushed: tasks
   slot line = no_slot;   ///< calls
   party worker;          ///< while pushed
+  party node;            ///< the worker's
   /// Once pushed: how-manieth of its lease, or of its actor. 0: a call that was not pushed yet.
   std::uint64_t index = 0;
   std::uint32_t life = 0;    ///< while pushed: calls
-  bool begun = false;        ///< calls: they count as pending no more
+  /// Calls: they count as pending no more. Tasks: while pushed, they have waited.
+  bool begun = false;
   std::uint64_t caller = 0;  ///< calls: whose order they keep
   std::string group;
   bool report_begin = false;
@@ -87,8 +91,9 @@ struct task_slot {
   [[nodiscard]] bool may_retry() const noexcept { return !decided && retries_left != 0; }
   /// The worker to which it was pushed is dead; of items it may have stored more than it gave, and
   /// what it had begun may not be known.
-  void worker_died(bool may_have_stored) noexcept {
+  void worker_died(bool may_have_stored) {
     may_be_stored = may_be_stored || may_have_stored;
+    if (std::find(lost_at.begin(), lost_at.end(), node) == lost_at.end()) lost_at.push_back(node);
     if (stream) stream->doubtful = stream->given + stream->keys.size();
   }
   /// One more attempt.
@@ -101,6 +106,7 @@ struct task_slot {
   void reset(invocation&& run, key_list&& after_those, std::int32_t retries) {
     state = task_state::waiting;
     decided = force = may_be_stored = false;
+    lost_at.clear();
     is_call = is_constructor = false;
     unpublished.reset();
     what = std::move(run);
@@ -110,7 +116,7 @@ struct task_slot {
     attempt = 1;
     retries_left = retries;
     lease = line = no_slot;
-    worker = party{};
+    worker = node = party{};
     index = 0;
     life = 0;
     begun = unbegun = false;
@@ -169,11 +175,12 @@ inline void let_go(task_slot& one, references& refs) {
   one.what.values.clear();
   one.after.clear();
 }
-inline bool reads_stored(const task_slot& one, object_key object) noexcept {
+/// Null: it reads no such thing from a store.
+inline const carried* stored_argument(const task_slot& one, object_key object) noexcept {
   for (const carried& need : one.what.values) {
-    if (need.object == object && need.value.kind == outcome_kind::stored) return true;
+    if (need.object == object && need.value.kind == outcome_kind::stored) return &need;
   }
-  return false;
+  return nullptr;
 }
 /// Asserts the invariants of one alone.
 inline void verify_task(const task_slot& one, bool is_known, const outcome& result) {

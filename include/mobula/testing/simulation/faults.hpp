@@ -2,7 +2,9 @@
 
 /// What a test does to the processes, messages, disks and stores of a simulation while it runs.
 
+#include <chrono>
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -95,6 +97,46 @@ MOBULA_DECL void free_disk();
 MOBULA_DECL void fill_store(duration lasts = duration::none());
 MOBULA_DECL void free_store();
 
+// Nodes, where `simulation_options::nodes` has two or more, by their names (`node_info::name`).
+// False: none of that name lives.
+
+/// It is gone at once with all that runs on it, as by a power cut. The driver's node takes the
+/// program along: every wait throws.
+MOBULA_DECL bool kill_node(const std::string& which);
+/// It joins. Returns when the head has heard of it. Throws `std::logic_error` where there is one
+/// node.
+MOBULA_DECL node_id add_node(const node_options& what);
+/// How a node leaves.
+struct drain {
+  /// For so long what runs there may go on; then it is ended. Above zero; `none()`: to its end.
+  /// Source: Kubernetes gives a pod 30 s.
+  duration deadline = std::chrono::seconds(30);
+};
+/// It is asked to leave without losing anything: docs/ENGINE.md, "A node that leaves". Returns at
+/// once; it has left when `mobula::nodes` says that it is not alive. Throws `std::invalid_argument`
+/// for the driver's node, which can't.
+MOBULA_DECL bool drain_node(const std::string& which, drain how = {});
+/// All that runs on it stands still. After `runtime_options::node_silence` the head takes it for
+/// dead; then it is a new node when it goes on.
+MOBULA_DECL bool pause_node(const std::string& which, duration lasts = duration::none());
+MOBULA_DECL bool resume_node(const std::string& which);
+/// Nothing gets from it to other nodes and to the head, or back. After
+/// `runtime_options::node_silence` it is taken for dead, by the head and by itself.
+MOBULA_DECL bool cut_node(const std::string& which, duration lasts = duration::none());
+/// Nothing gets from these nodes to those; the other direction is left alone. `head` is the head.
+/// Throws `std::invalid_argument` where one does not live.
+MOBULA_DECL void cut_between(const std::vector<std::string>& from,
+                             const std::vector<std::string>& to,
+                             duration lasts = duration::none());
+/// All cuts of nodes are over.
+MOBULA_DECL void heal_nodes();
+
+/// The head of several nodes is gone at once, as by SIGKILL, until `restart_head` or so long. All
+/// that needs it waits. Both return false where there is no head, or it is dead, or alive, already.
+MOBULA_DECL bool kill_head(duration lasts = duration::none());
+/// With what it had written down. Nodes and processes find it after some milliseconds.
+MOBULA_DECL bool restart_head();
+
 #if MOBULA_DEFINES
 MOBULA_DECL void inject(const fault_event& what) {
   simulation::simulation_host& host = detail_of_kit::require("inject");
@@ -139,7 +181,7 @@ MOBULA_DECL std::optional<std::size_t> worker_of(const mobula::detail::actor_sta
   const auto* const state = dynamic_cast<const simulation::actor_handle*>(&which);
   if (state == nullptr) return std::nullopt;
   std::optional<std::size_t> found;
-  host.the_node().actors().for_each_actor([&](const engine::actor_record& one) {
+  host.actors().for_each_actor([&](const engine::actor_record& one) {
     if (one.made.actor != state->key() || one.worker.empty()) return;
     for (std::size_t i = 0; i < host.workers_started(); ++i) {
       if (host.worker_at(i)->self() == one.worker && host.worker_at(i)->alive()) found = i;
@@ -226,7 +268,7 @@ MOBULA_DECL void fill_disk(duration lasts) {
 MOBULA_DECL void free_disk() {
   simulation::simulation_host& host = detail_of_kit::require("free_disk");
   detail_of_kit::do_now(host, [&host] {
-    host.the_node().spill_disk().set_full(false);
+    for (const auto& node : host.all_nodes()) node->spill_disk().set_full(false);
     return true;
   });
 }
@@ -238,7 +280,142 @@ MOBULA_DECL void fill_store(duration lasts) {
 MOBULA_DECL void free_store() {
   simulation::simulation_host& host = detail_of_kit::require("free_store");
   detail_of_kit::do_now(host, [&host] {
-    host.the_node().free_store();
+    for (const auto& node : host.all_nodes()) node->free_store();
+    return true;
+  });
+}
+
+namespace detail_of_kit {
+
+/// What happens to one node; nothing, and false, where none of this name lives.
+inline bool to_node(const char* call, const std::string& which, fault_event what) {
+  simulation::simulation_host& host = require(call);
+  {
+    const simulation::turn mine(host);
+    if (host.node_named(which) == nullptr) return false;
+  }
+  what.which = which;
+  inject(what);
+  return true;
+}
+
+}  // namespace detail_of_kit
+
+MOBULA_DECL bool kill_node(const std::string& which) {
+  return detail_of_kit::to_node("kill_node", which, {.what = fault::kill_node});
+}
+
+MOBULA_DECL bool drain_node(const std::string& which, drain how) {
+  mobula::detail::check_above_zero(how.deadline, "drain", "deadline");
+  simulation::simulation_host& host = detail_of_kit::require("drain_node");
+  {
+    const simulation::turn mine(host);
+    if (host.node_named(which) == &host.the_node()) {
+      throw std::invalid_argument("drain_node: the driver is on node '" + which +
+                                  "', which can't leave before it");
+    }
+  }
+  return detail_of_kit::to_node("drain_node", which,
+                                {.what = fault::drain_node, .lasts = how.deadline});
+}
+
+MOBULA_DECL node_id add_node(const node_options& what) {
+  validate(what);
+  simulation::simulation_host& host = detail_of_kit::require("add_node");
+  {
+    const simulation::turn mine(host);
+    if (host.the_head() == nullptr) {
+      throw std::logic_error("add_node: simulation_options.nodes has one node, and so no head");
+    }
+    if (!what.name.empty() && host.node_named(what.name) != nullptr) {
+      throw std::invalid_argument("add_node: there is a node '" + what.name + "'");
+    }
+  }
+  const auto made = std::make_shared<node_id>();
+  detail_of_kit::do_now(host, [&host, made, what] {
+    *made = host.add_node(what).home().about.id;
+    return true;
+  });
+  const simulation::turn mine(host);
+  const engine::party who{made->value()};
+  while (host.the_head()->machine().view().find(who) == nullptr) {
+    simulation::completion none;
+    static_cast<void>(mine.process().wait_for(none, host.sim().now() + 10'000,
+                                              simulation::worker_process::waiting::deaf));
+  }
+  return *made;
+}
+
+MOBULA_DECL bool pause_node(const std::string& which, duration lasts) {
+  return detail_of_kit::to_node("pause_node", which, {.what = fault::pause_node, .lasts = lasts});
+}
+
+MOBULA_DECL bool resume_node(const std::string& which) {
+  simulation::simulation_host& host = detail_of_kit::require("resume_node");
+  return detail_of_kit::do_now(host, [&host, which] {
+    simulation::node_process* const one = host.node_named(which);
+    if (one == nullptr || !host.sim().events().held(one->self())) return false;
+    host.release(*one);
+    return true;
+  });
+}
+
+MOBULA_DECL bool cut_node(const std::string& which, duration lasts) {
+  return detail_of_kit::to_node("cut_node", which, {.what = fault::cut_node, .lasts = lasts});
+}
+
+MOBULA_DECL void cut_between(const std::vector<std::string>& from,
+                             const std::vector<std::string>& to, duration lasts) {
+  mobula::detail::check_above_zero(lasts, "cut_between", "lasts");
+  simulation::simulation_host& host = detail_of_kit::require("cut_between");
+  simulation::simulation_host::ways all;
+  {
+    const simulation::turn mine(host);
+    const auto machine_of = [&host](const std::string& name) {
+      simulation::node_process* const one = host.node_named(name);
+      if (one != nullptr) return host.sim().net().machine_of(one->self());
+      if (name == "head" && host.the_head() != nullptr) return host.the_head()->self();
+      throw std::invalid_argument("cut_between: no node '" + name + "' lives");
+    };
+    for (const std::string& one : from) {
+      for (const std::string& other : to) all.emplace_back(machine_of(one), machine_of(other));
+    }
+  }
+  detail_of_kit::do_now(host, [&host, all, lasts = detail_of_kit::instant_of(lasts)] {
+    host.block(all, lasts);
+    return true;
+  });
+}
+
+MOBULA_DECL void heal_nodes() {
+  simulation::simulation_host& host = detail_of_kit::require("heal_nodes");
+  detail_of_kit::do_now(host, [&host] {
+    host.unblock_all();
+    return true;
+  });
+}
+
+namespace detail_of_kit {
+
+inline bool has_head(simulation::simulation_host& host, bool is_up) {
+  const simulation::turn mine(host);
+  return host.the_head() != nullptr && host.the_head()->is_up() == is_up;
+}
+
+}  // namespace detail_of_kit
+
+MOBULA_DECL bool kill_head(duration lasts) {
+  simulation::simulation_host& host = detail_of_kit::require("kill_head");
+  if (!detail_of_kit::has_head(host, true)) return false;
+  inject({.what = fault::kill_head, .lasts = lasts});
+  return true;
+}
+
+MOBULA_DECL bool restart_head() {
+  simulation::simulation_host& host = detail_of_kit::require("restart_head");
+  if (!detail_of_kit::has_head(host, false)) return false;
+  return detail_of_kit::do_now(host, [&host] {
+    host.restart_head();
     return true;
   });
 }

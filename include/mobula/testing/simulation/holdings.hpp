@@ -54,18 +54,20 @@ MOBULA_DECL fault_plan faults_of_this_run() {
 MOBULA_DECL holdings what_is_held() {
   simulation::simulation_host& host = detail_of_kit::require("what_is_held");
   const simulation::turn mine(host);
-  const simulation::node_process& node = host.the_node();
   engine::owner& driver = host.driver().own();
-  holdings made{.stored_objects = node.machine().objects().count(),
-                .objects_in_memory = node.objects_in_memory(),
-                .objects_on_disk = node.objects_on_disk(),
-                .actors = node.actors().count(),
-                .actor_names = node.actors().name_count(),
-                .leases = node.machine().lease_count(),
+  holdings made{.actors = host.actors().count(),
+                .actor_names = host.actors().name_count(),
                 .driver_tasks = driver.task_count(),
                 .driver_objects = driver.object_count(),
-                .driver_references = driver.refs().held_count(),
-                .groups = node.machine().group_count()};
+                .driver_references = driver.refs().held_count()};
+  for (const auto& node : host.all_nodes()) {
+    if (!node->alive()) continue;
+    made.stored_objects += node->machine().objects().count();
+    made.objects_in_memory += node->objects_in_memory();
+    made.objects_on_disk += node->objects_on_disk();
+    made.leases += node->machine().lease_count();
+    made.groups += node->machine().group_count();
+  }
   for (simulation::worker_process* const one : host.workers()) {
     made.worker_tasks += one->own().task_count();
     made.worker_objects += one->own().object_count();
@@ -77,8 +79,12 @@ MOBULA_DECL holdings what_is_held() {
 MOBULA_DECL std::uint64_t stray_count() {
   simulation::simulation_host& host = detail_of_kit::require("stray_count");
   const simulation::turn mine(host);
-  std::uint64_t sum = host.the_node().machine().stray() + host.the_node().actors().stray_count() +
-                      host.driver().own().stray() + host.driver().work().stray();
+  std::uint64_t sum = host.actors().stray_count() + host.driver().own().stray() +
+                      host.driver().work().stray();
+  if (host.the_head() != nullptr) sum += host.the_head()->machine().stray_count();
+  for (const auto& node : host.all_nodes()) {
+    if (node->alive()) sum += node->machine().stray();
+  }
   for (simulation::worker_process* const one : host.workers()) {
     sum += one->own().stray() + one->work().stray();
   }
@@ -88,7 +94,10 @@ MOBULA_DECL std::uint64_t stray_count() {
 MOBULA_DECL void verify() {
   simulation::simulation_host& host = detail_of_kit::require("verify");
   const simulation::turn mine(host);
-  host.the_node().verify();
+  if (host.the_head() != nullptr) host.the_head()->verify();
+  for (const auto& node : host.all_nodes()) {
+    if (node->alive()) node->verify();
+  }
   host.driver().own().verify();
   for (simulation::worker_process* const one : host.workers()) one->own().verify();
 }

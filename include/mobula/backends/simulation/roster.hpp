@@ -1,0 +1,52 @@
+#pragma once
+
+/// The processes that a simulation has ever had, as they are looked for.
+
+#include <cstddef>
+#include <map>
+#include <vector>
+
+#include "mobula/backends/simulation/node_process.hpp"
+#include "mobula/backends/simulation/worker_process.hpp"
+
+namespace mobula::simulation {
+
+/// Who asks for one process looks at no other. The dead are there too.
+class roster {
+ public:
+  void add(node_process& one, party machine) {
+    nodes_[one.self()] = &one;
+    on_machine_[machine] = &one;
+  }
+  void add(worker_process& one) {
+    workers_[one.self()] = &one;
+    workers_on_[one.home().node].push_back(&one);
+  }
+
+  /// Null.
+  node_process* node(party who) const { return find(nodes_, who); }
+  worker_process* worker(party who) const { return find(workers_, who); }
+  /// The last that there was; null.
+  node_process* node_on(party machine) const { return find(on_machine_, machine); }
+  /// Calls `visit(worker_process&)` for that node's, in the order of their birth.
+  template <class Visit>
+  void for_each_worker_on(party node, Visit visit) const {
+    const auto at = workers_on_.find(node);
+    if (at == workers_on_.end()) return;
+    for (std::size_t i = 0; i < at->second.size(); ++i) visit(*at->second[i]);
+  }
+
+ private:
+  template <class Process>
+  static Process* find(const std::map<party, Process*>& in, party who) {
+    const auto at = in.find(who);
+    return at == in.end() ? nullptr : at->second;
+  }
+
+  std::map<party, node_process*> nodes_;
+  std::map<party, node_process*> on_machine_;
+  std::map<party, worker_process*> workers_;
+  std::map<party, std::vector<worker_process*>> workers_on_;
+};
+
+}  // namespace mobula::simulation
