@@ -17,16 +17,6 @@ using mobula::future;
 using mobula::get;
 using mobula::spawn;
 
-namespace {
-
-std::map<std::string, int> counted(std::vector<future<std::string>> all) {
-  std::map<std::string, int> out;
-  for (const std::string& one : get(std::move(all))) ++out[one];
-  return out;
-}
-
-}  // namespace
-
 // --- Where work goes -----------------------------------------------------------------------------
 
 TEST_CASE("all nodes are listed, with what they have", "[nodes][clause-34]") {

@@ -4,8 +4,10 @@
 /// placements by a node's name.
 
 #include <chrono>
+#include <map>
 #include <numeric>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "conformance/support.hpp"
@@ -22,6 +24,13 @@ inline std::string stay(tally began, event go) {
 inline std::string nap(int milliseconds) {
   mobula::this_task::sleep_for(std::chrono::milliseconds(milliseconds));
   return where();
+}
+
+/// How often each name comes.
+inline std::map<std::string, int> counted(std::vector<mobula::future<std::string>> all) {
+  std::map<std::string, int> out;
+  for (const std::string& one : mobula::get(std::move(all))) ++out[one];
+  return out;
 }
 
 inline constexpr int plenty = 200'000;  // ints, too many to be carried in a message

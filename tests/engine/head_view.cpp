@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -160,31 +159,6 @@ TEST_CASE("work without GPUs keeps off nodes that have some, while others have r
             ", lacks gpus 1");
 }
 
-TEST_CASE("work goes where most bytes of its arguments are, unless it is to be spread",
-          "[head][clause-34]") {
-  cluster c({{.total = cpus(4)}, {.total = cpus(4)}, {.total = of({.cpus = 4, .gpus = 1})}});
-  placing wish = task(cpus(2));
-  wish.bytes_at = {{party{2}, 1'000}, {party{3}, 2'000}, {party{9}, 5'000}, {party{1}, 0}};
-  CHECK(c.choose(wish) == "3");  // More than it counts that others have no GPU.
-  c.view.report(party{3}, cpus(1));
-  CHECK(c.choose(wish) == "2");
-  c.view.drain(party{2}, true);
-  CHECK(c.choose(wish) == "1");
-  c.view.drain(party{2}, false);
-  wish.asks = party{2};
-  CHECK(c.choose(wish) == "1");
-  wish.asks = none;
-  wish.bytes_at = {{party{2}, 7}, {party{1}, 7}};
-  CHECK(c.choose(wish) == "1");  // Of equals who would be chosen anyway.
-  c.view.report(party{1}, cpus(3));
-  CHECK(c.choose(wish) == "2");
-
-  wish.bytes_at = {{party{1}, 7}};
-  CHECK(c.choose(wish) == "1");
-  wish.rule.kind = place_kind::spread;
-  CHECK(c.choose(wish) == "2");
-}
-
 TEST_CASE("a hard wish for a node waits while it is busy, and fails where it can never be",
           "[head][clause-34]") {
   cluster c({{.total = cpus(4)}, {.total = cpus(8), .name = "big"}});
@@ -268,7 +242,6 @@ TEST_CASE("a node that refused is left out, though it may have it later", "[head
   cluster c({{.total = cpus(4)}, {.total = cpus(8)}});
   placing wish = task(cpus(1));
   wish.not_at = {party{1}};
-  wish.bytes_at = {{party{1}, 7}};
   CHECK(c.choose(wish) == "2");
   wish.not_at = {party{1}, party{2}};
   CHECK(c.choose(wish) == "later");
@@ -323,19 +296,14 @@ struct model {
     }
     const bool gpus = !wish.resources.gpus().is_zero() || !wish.to_place.gpus().is_zero();
     const bool spreads = wish.rule.kind == place_kind::spread;
-    const bool by_bytes = !spreads && wish.rule.kind != place_kind::labels;
     const node* best = nullptr;
-    std::tuple<bool, std::uint64_t, bool, std::uint64_t, std::uint64_t, party> first;
+    std::tuple<bool, bool, std::uint64_t, std::uint64_t, party> first;
     bool could = false;
     for (const node& one : nodes) {
       could = could || fits(wish, one, one.facts.total);
       if (refused(one) || !fits(wish, one, one.available)) continue;
-      std::uint64_t bytes = 0;
-      for (const auto& [who, count] : wish.bytes_at) {
-        if (by_bytes && who == one.who && who != wish.asks) bytes = count;
-      }
       const auto rank = std::tuple(
-          !spreads && one.who == wish.asks, ~bytes, !gpus && !one.facts.total.gpus().is_zero(),
+          !spreads && one.who == wish.asks, !gpus && !one.facts.total.gpus().is_zero(),
           wish.resources.is_zero() ? 0 : cluster_view::load_of(one.facts.total, one.available),
           one.age, one.who);
       if (best != nullptr && first < rank) continue;
@@ -413,9 +381,6 @@ class random_world {
     }
     if (random_.one_in(2)) out.asks = some();
     while (random_.one_in(3)) out.not_at.push_back(some());
-    std::map<party, std::uint64_t> bytes;
-    while (random_.one_in(2)) bytes[some()] = random_.below(4);
-    out.bytes_at.assign(bytes.begin(), bytes.end());
     return out;
   }
 

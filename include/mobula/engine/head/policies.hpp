@@ -23,8 +23,6 @@ struct placing {
   place_rule rule{};
   party asks{};                 ///< the node that has it and can't serve it; or empty
   std::vector<party> not_at{};  ///< not there now, whatever the view says: they have refused it
-  /// Bytes of its arguments, by node, each once. Counts for `anywhere` and a soft `on_node`.
-  std::vector<std::pair<party, std::uint64_t>> bytes_at{};
 };
 
 enum class choice_kind : std::uint8_t {
@@ -53,24 +51,6 @@ inline node_need need_of(const placing& wish) {
 }
 inline bool is_in(const std::vector<party>& all, party one) {
   return std::find(all.begin(), all.end(), one) != all.end();
-}
-
-/// Of those that hold bytes of the arguments and have room the one with the most; or null.
-inline const known_node* nearest_to_bytes(const cluster_view& view, const placing& wish,
-                                          const node_need& need, node_sequence by) {
-  const bool gpus = !wish.resources.gpus().is_zero() || !wish.to_place.gpus().is_zero();
-  const known_node* best = nullptr;
-  std::uint64_t most = 0;
-  for (const auto& [who, bytes] : wish.bytes_at) {
-    if (bytes == 0 || bytes < most || who == wish.asks || is_in(wish.not_at, who)) continue;
-    view.count_visit();
-    const known_node* const one = view.find(who);
-    if (one == nullptr || one->drains || !need.fits(one->available, one->facts.labels)) continue;
-    if (bytes == most && !cluster_view::precedes(*one, *best, gpus, room_when::now, by)) continue;
-    best = one;
-    most = bytes;
-  }
-  return best;
 }
 
 /// So few resources, and so small a part of them, does the node lack.
@@ -155,7 +135,7 @@ inline std::string why_no_node(const cluster_view& view, const resource_vector& 
 }  // namespace policy
 
 /// Where it goes now. Rules: docs/ENGINE.md, "Where work goes". The caller debits it with `place`.
-/// O(log nodes + bytes_at), where several resources don't mislead the search.
+/// O(log nodes), where several resources don't mislead the search.
 inline choice choose(const cluster_view& view, const placing& wish) {
   const node_need need = policy::need_of(wish);
   const auto at = [](const known_node& one) { return choice{choice_kind::node, one.who}; };
@@ -173,10 +153,6 @@ inline choice choose(const cluster_view& view, const placing& wish) {
   // Who takes nothing changes no load: they would all go to one node.
   const node_sequence by =
       wish.resources.is_zero() ? node_sequence::longest_ago : node_sequence::least_loaded;
-  if (!spreads && wish.rule.kind != place_kind::labels && !wish.bytes_at.empty()) {
-    const known_node* const near = policy::nearest_to_bytes(view, wish, need, by);
-    if (near != nullptr) return at(*near);
-  }
   const known_node* found = nullptr;
   const known_node* last_resort = nullptr;
   view.search(need, room_when::now, by, [&](const known_node& one) {

@@ -37,6 +37,13 @@ class copies {
     return at != by_key_.end() &&
            std::find(at->second.begin(), at->second.end(), node) != at->second.end();
   }
+  /// Calls `visit(party)` for each node that has one. O(1), and the copies.
+  template <class Visit>
+  void for_each_of(object_key own, Visit visit) const {
+    const auto at = by_key_.find(own);
+    if (at == by_key_.end()) return;
+    for (const party node : at->second) visit(node);
+  }
   /// The node that has had one for longest, which is none of those any more; empty: there is none.
   party take_first(object_key own) {
     const auto at = by_key_.find(own);

@@ -3,7 +3,9 @@
 /// What an owner's leases are asked with, and what they tell.
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -97,8 +99,18 @@ struct leases_by_level {
   }
 };
 
+struct class_key {
+  std::uint64_t spec = 0;  ///< `class_spec::key`
+  party near{};            ///< the node that has its tasks' arguments; empty: none before others
+  friend bool operator==(const class_key&, const class_key&) = default;
+  friend std::size_t hash_value(const class_key& one) noexcept {
+    return std::hash<party>()(one.near) ^ static_cast<std::size_t>(one.spec);
+  }
+};
+
 struct lease_class {
-  std::uint64_t key = 0;
+  class_key key;
+  party asks_first{};  ///< as `key.near`, while that node lives; empty: the own node
   std::uint64_t number = 0;  ///< on the wire
   resource_vector resources;
   std::string what;

@@ -17,8 +17,9 @@
 namespace mobula::engine {
 
 /// An owner asks its own node. That may say that so many can be had elsewhere, and then those are
-/// asked for there, until that node grants them, or sends them on, or dies. Of what is placed in a
-/// group, where there is a head, that says at which nodes it can be had: its own is one as others.
+/// asked for there, until that node grants them, or sends them on, or dies. For tasks whose
+/// arguments another node stores that one is asked first. Of what is placed in a group, where there
+/// is a head, that says at which nodes it can be had: its own is one as others.
 class lease_wishes {
  public:
   /// `head` may be `own_node`: there is none.
@@ -45,8 +46,12 @@ class lease_wishes {
   /// That node has granted, or sent away, at most so many; returns how many were wished for there.
   /// `UINT32_MAX`: it is dead, or refuses.
   std::uint32_t take_off(lease_class& of, party node, std::uint32_t most) {
-    if (most == UINT32_MAX && of.place == node) of.place = {};
-    if (node == home_of(of)) {
+    const bool is_home = node == home_of(of);
+    if (most == UINT32_MAX) {
+      if (of.place == node) of.place = {};
+      if (of.asks_first == node) of.asks_first = {};
+    }
+    if (is_home) {
       const std::uint32_t taken = std::min(of.wanted, most);
       of.wanted -= taken;
       total_ -= taken;
@@ -79,14 +84,19 @@ class lease_wishes {
   /// How many are wished for, of all classes.
   std::uint64_t total() const noexcept { return total_; }
 
-  /// Who is asked first: the own node; for work in a group the head.
+  /// Who is asked first: the node that has the arguments, or the own one; for work in a group the
+  /// head.
   party home_of(const lease_class& of) const noexcept {
-    return of.where.group != 0 ? head_ : node_;
+    if (of.where.group != 0) return head_;
+    return of.asks_first.empty() ? node_ : of.asks_first;
   }
 
  private:
   void ask_home(const lease_class& of, std::uint32_t wanted, bool placed) {
-    if (home_of(of) == node_) return tell(of, node_, wanted, placed);
+    const party home = home_of(of);
+    if (of.where.group == 0 || head_ == node_) {
+      return tell(of, home, wanted, placed || home != node_);
+    }
     place_leases sent;
     sent.requester = self_;
     sent.lease_class = of.number;

@@ -41,17 +41,18 @@ class task_leases {
         wishes_(self, node, head, out) {}
 
   /// `enter` needs no more than the key then. O(1).
-  bool knows(std::uint64_t key) const noexcept { return class_by_key_.contains(key); }
+  bool knows(std::uint64_t key) const noexcept { return class_by_key_.contains({key, {}}); }
   /// The class's slot, for one task more; each is followed by a `leave`. O(1).
-  slot enter(const class_spec& spec) {
-    const auto at = class_by_key_.find(spec.key);
+  slot enter(const class_spec& spec, party near = {}) {
+    const auto at = class_by_key_.find({spec.key, near});
     if (at != class_by_key_.end()) {
       ++classes_[at->second].members;
       return at->second;
     }
     const slot made = classes_.take();
     lease_class& one = classes_[made];
-    one.key = spec.key;
+    one.key = {spec.key, near};
+    one.asks_first = near;
     one.number = ++classes_made_;
     one.resources = spec.resources;
     one.what = spec.what;
@@ -65,7 +66,7 @@ class task_leases {
     one.place = {};
     one.wanted = one.wanted_elsewhere = one.behind = one.spare = 0;
     one.members = 1;
-    class_by_key_.emplace(spec.key, made);
+    class_by_key_.emplace(one.key, made);
     class_by_number_.emplace(one.number, made);
     return made;
   }
@@ -73,8 +74,21 @@ class task_leases {
   /// What it was entered with.
   class_spec spec_of(slot home) const {
     const lease_class& one = classes_[home];
-    return {one.key,         one.resources, one.what, one.fail_if_infeasible,
+    return {one.key.spec,    one.resources, one.what, one.fail_if_infeasible,
             one.environment, one.where,     one.rule};
+  }
+  /// The task, which is in no queue, is best run at that node; empty: anywhere. What it says itself
+  /// of where it runs counts more.
+  void bring_near(slot task, party node) {
+    const slot from = tasks_[task].home;
+    const lease_class& of = classes_[from];
+    const bool is_bound = of.where.group != 0 || of.rule.kind != place_kind::anywhere;
+    if (is_bound || of.key.near == node) return;
+    class_spec spec;
+    spec.key = of.key.spec;
+    if (!class_by_key_.contains({spec.key, node})) spec = spec_of(from);
+    tasks_[task].home = enter(spec, node);
+    leave(from);
   }
   /// A task of the class is over.
   void leave(slot home) {
@@ -470,7 +484,7 @@ class task_leases {
   const lease_options options_;
   slab<lease_class> classes_;
   slab<lease> leases_;
-  boost::unordered_flat_map<std::uint64_t, slot> class_by_key_;
+  boost::unordered_flat_map<class_key, slot> class_by_key_;
   boost::unordered_flat_map<std::uint64_t, slot> class_by_number_;
   lease_index index_;
   lease_wishes wishes_;

@@ -248,6 +248,11 @@ class objects {
     decide(own, std::move(next));
     return true;
   }
+  /// Calls `visit(party)` for each node that has one.
+  template <class Visit>
+  void for_each_copy(object_key own, Visit visit) const {
+    copies_.for_each_of(own, visit);
+  }
   /// It has none any more. False: it is not known to have had one.
   bool copy_gone(object_key own, party node) { return copies_.remove(own, node); }
   void copies_gone(party node) { copies_.node_gone(node); }

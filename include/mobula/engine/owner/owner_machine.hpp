@@ -51,8 +51,8 @@ class owner final : private references_host {
         host_(host),
         references_(options.self, *this),
         objects_(options_, references_, host),
-        tasks_(options_, references_, objects_, host),
-        nodes_(options.node, options.directory, host) {}
+        nodes_(options.node, options.directory, host),
+        tasks_(options_, references_, objects_, nodes_, host) {}
 
   [[nodiscard]] party self() const noexcept { return options_.self; }
   /// For uses that the program takes and drops, and for what arrives in arguments. `step` follows.
@@ -481,10 +481,10 @@ class owner final : private references_host {
   owner_host& host_;
   references references_;
   objects objects_;
+  known_nodes nodes_;
   submissions tasks_;
   promises promises_;
   deaths deaths_;
-  known_nodes nodes_;
   std::uint64_t stray_ = 0;
 };
 

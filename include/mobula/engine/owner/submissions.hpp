@@ -19,7 +19,9 @@
 #include "mobula/engine/owner/errors.hpp"
 #include "mobula/engine/owner/call_checks.hpp"
 #include "mobula/engine/owner/lease_checks.hpp"
+#include "mobula/engine/owner/known_nodes.hpp"
 #include "mobula/engine/owner/leases.hpp"
+#include "mobula/engine/owner/locality.hpp"
 #include "mobula/engine/owner/objects.hpp"
 #include "mobula/engine/owner/owner_host.hpp"
 #include "mobula/engine/owner/reconstruction.hpp"
@@ -40,11 +42,13 @@ namespace mobula::engine {
 ///  - A task waits for arguments exactly while it lacks one.
 class submissions {
  public:
-  submissions(const owner_options& options, references& refs, objects& known, owner_host& host)
+  submissions(const owner_options& options, references& refs, objects& known, known_nodes& nodes,
+              owner_host& host)
       : options_(options),
         host_(host),
         references_(refs),
         objects_(known),
+        nodes_(nodes),
         again_(options, refs, known),
         leases_(options.self, options.node, options.directory, tasks_, refs, host, options.leasing),
         calls_(options.directory, tasks_, refs, host),
@@ -330,8 +334,19 @@ class submissions {
     if (one.is_call) {
       calls_.ready(task);
     } else {
+      leases_.bring_near(task, nearest_node(one.what.values));
       leases_.enqueue(task);
     }
+  }
+  /// The node that has most of these; empty: the own one, or there is no other.
+  party nearest_node(const carried_list& values) {
+    if (!nodes_.has_head()) return {};
+    const party nearest = nearest_to(
+        values, options_.node,
+        [this](object_key of, auto visit) { objects_.for_each_copy(of, visit); },
+        [this](party node) { return references_.is_dead(node); });
+    if (nodes_.is_new(nearest)) nodes_.watch(nearest);  // it has stored what is another owner's
+    return nearest;
   }
   /// No worker has it, and none will: it leaves the list in which it stands.
   void end_unpushed(slot task, std::shared_ptr<const error_fields> why) {
@@ -466,6 +481,7 @@ class submissions {
   owner_host& host_;
   references& references_;
   objects& objects_;
+  known_nodes& nodes_;
   reconstruction again_;
   slab<task_slot> tasks_;
   task_leases leases_;
