@@ -305,6 +305,7 @@ class references {
   void set_tag(object_key key, std::uint32_t tag) { entries_[at(key)].tag = tag; }
 
   bool holds(object_key key) const { return entries_.find(key) != 0; }
+  const reference_entries& entries() const noexcept { return entries_; }
   /// 0 where there is no entry.
   std::uint32_t uses(object_key key) const { return entries_[entries_.find(key)].uses; }
   bool is_registered(object_key foreign) const {

@@ -16,6 +16,7 @@
 /// safety: all functions, from the program and from bodies.
 
 #include "mobula/backends/simulation.hpp"
+#include "mobula/testing/simulation/checks.hpp"
 #include "mobula/testing/simulation/faults.hpp"
 #include "mobula/testing/simulation/holdings.hpp"
 #include "mobula/testing/simulation/look.hpp"

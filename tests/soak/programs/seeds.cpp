@@ -149,6 +149,7 @@ bool run(std::uint64_t seed, const char* trace = nullptr) {
   try {
     const mobula::runtime runtime{options_of(seed)};
     if (trace != nullptr) mobula::testing::write_trace(trace);
+    mobula::testing::check_always(1 + seed % 100);
     const bool is_alone = mobula::nodes().size() == 1;
     if (is_alone) judge_the_store();
     const mobula::fault_plan faults = mobula::testing::faults_of_this_run();

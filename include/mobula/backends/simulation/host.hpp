@@ -336,6 +336,8 @@ class simulation_host final : public detail::backend, public process_maker {
                        {event_kind::death, one.self().value(), 0, node->self()},
                        [node, what] { node->saw_death(what); });
   }
+  /// Nobody is cut off or stands still, and the head lives, if there is one.
+  [[nodiscard]] bool all_hear_all();
   const fault_plan& plan() const noexcept { return plan_; }
   /// A line of a script, now. On the simulation's thread.
   void play(const fault_event& line, random_stream random);

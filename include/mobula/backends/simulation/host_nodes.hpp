@@ -317,6 +317,14 @@ inline void simulation_host::go_and_return(node_process& node) {
 inline bool simulation_host::are_apart(party one, party other) const {
   return world_.net().is_blocked(one, other) || world_.net().is_blocked(other, one);
 }
+inline bool simulation_host::all_hear_all() {
+  const auto is_held = [this](const auto& one) {
+    return one->alive() && world_.events().held(one->self());
+  };
+  return world_.net().is_whole() && (!head_ || head_->is_up()) && !is_held(driver_) &&
+         std::none_of(nodes_.begin(), nodes_.end(), is_held) &&
+         std::none_of(workers_.begin(), workers_.end(), is_held);
+}
 inline bool simulation_host::is_with_head(const node_process& node) {
   return head_->is_up() && !world_.events().held(node.self()) &&
          !are_apart(node.self(), head_->self());

@@ -165,6 +165,8 @@ class network {
     if (--found->second == 0) blocked_.erase(found);
   }
   /// Between their machines.
+  /// Nothing is blocked, and nobody isolated.
+  [[nodiscard]] bool is_whole() const noexcept { return blocked_.empty() && isolated_.empty(); }
   [[nodiscard]] bool is_blocked(party from, party to) const {
     return !blocked_.empty() && blocked_.contains({machine_of(from), machine_of(to)});
   }

@@ -249,6 +249,8 @@ class submissions {
     again_.verify();
     tasks_.for_each([&](slot at, task_slot& one) {
       verify_task(one, objects_.maker(one.key) == at, *objects_.result(one.key));
+      MOBULA_ASSERT(one.state != task_state::pushed || !references_.is_dead(one.worker),
+                    "nothing is pushed to the dead");
     });
   }
 

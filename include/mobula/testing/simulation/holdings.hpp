@@ -91,15 +91,27 @@ MOBULA_DECL std::uint64_t stray_count() {
   return sum;
 }
 
-MOBULA_DECL void verify() {
-  simulation::simulation_host& host = detail_of_kit::require("verify");
-  const simulation::turn mine(host);
+namespace detail_of_kit {
+
+inline void verify_machines(simulation::simulation_host& host) {
   if (host.the_head() != nullptr) host.the_head()->verify();
   for (const auto& node : host.all_nodes()) {
     if (node->alive()) node->verify();
   }
   host.driver().own().verify();
-  for (simulation::worker_process* const one : host.workers()) one->own().verify();
+  host.driver().work().verify();
+  for (simulation::worker_process* const one : host.workers()) {
+    one->own().verify();
+    one->work().verify();
+  }
+}
+
+}  // namespace detail_of_kit
+
+MOBULA_DECL void verify() {
+  simulation::simulation_host& host = detail_of_kit::require("verify");
+  const simulation::turn mine(host);
+  detail_of_kit::verify_machines(host);
 }
 #endif
 
