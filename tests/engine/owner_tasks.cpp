@@ -474,11 +474,29 @@ TEST_CASE("owner: force ends the worker only of a task that runs", "[engine][own
   for (int i = 0; i < 3; ++i) at.submit();
   at.grant(1, w);
   const std::string end = "N <- end W: task o1 was cancelled with .force";
-  SECTION("it runs") {
+  SECTION("it runs: what stands behind it comes back first") {
     CHECK(at.cancel(1, {.force = true}) ==
-          words{"W <- cancel o1", end, "o1 failed 2 no more"});
+          words{"W <- cancel o1", "W <- steal 2 of L1", "o1 failed 2 no more"});
+    CHECK(at.submit().empty());  // The wish for those two stands.
+    CHECK(at.tell(w, tasks_returned{lease_id{1}, {at.key(2), at.key(3)}, false}) == words{end});
     CHECK(at.died(w, 1) == words{"N <- free o1"});
-    CHECK(at.grant(2, v) == words{"V <- push o2 L2.1", "V <- push o3 L2.2"});
+    CHECK(at.grant(2, v) ==
+          words{"V <- push o2 L2.1", "V <- push o3 L2.2", "V <- push o4 L2.3"});
+  }
+  SECTION("it has ended meanwhile, and so does nobody else") {
+    at.cancel(1, {.force = true});
+    CHECK(at.done(w, 1) == words{"N <- want 0"});
+    CHECK(at.tell(w, tasks_returned{lease_id{1}, {at.key(3)}, false}) == words{"N <- want 1"});
+    CHECK(at.done(w, 2) == words{"N <- return L1", "o2 = 1"});
+    CHECK(at.work.next_timer() == owner_options{}.force_patience);
+    CHECK(at.after([&] { at.work.timer(owner_options{}.force_patience); }).empty());
+    CHECK(at.work.next_timer() == never);
+  }
+  SECTION("its worker is deaf") {
+    at.cancel(1, {.force = true});
+    CHECK(at.after([&] { at.work.timer(owner_options{}.force_patience - 1); }).empty());
+    CHECK(at.after([&] { at.work.timer(owner_options{}.force_patience); }) == words{end});
+    CHECK(at.tell(w, tasks_returned{lease_id{1}, {at.key(2), at.key(3)}, false}).empty());
   }
   SECTION("it stands behind another, and is taken out") {
     CHECK(at.cancel(2, {.force = true}) == words{"W <- cancel o2", "o2 failed 2 no more"});
@@ -487,8 +505,9 @@ TEST_CASE("owner: force ends the worker only of a task that runs", "[engine][own
   }
   SECTION("it begins before it can be taken out") {
     at.cancel(2, {.force = true});
-    CHECK(at.done(w, 1) ==
-          words{"N <- end W: task o2 was cancelled with .force", "o1 = 1"});
+    CHECK(at.done(w, 1) == words{"W <- steal 1 of L1", "N <- want 0", "o1 = 1"});
+    CHECK(at.tell(w, tasks_returned{lease_id{1}, {at.key(3)}, false}) ==
+          words{"N <- want 1", "N <- end W: task o2 was cancelled with .force"});
   }
 }
 

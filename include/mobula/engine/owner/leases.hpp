@@ -237,34 +237,11 @@ class task_leases {
       pump(home);
     }
   }
-  bool returned(party from, const tasks_returned& what, instant now) {
-    const slot which = index_.find_at(what.lease, from);
-    if (which == no_slot) return false;
-    lease& of = leases_[which];
-    const slot home = of.home;
-    if (what.blocked) of.blocked = true;
-    // The youngest first, so that the oldest ends up in front.
-    for (std::size_t i = what.tasks.size(); i-- > 0;) {
-      const slot one = find_unanswered(of, what.tasks[i]);
-      if (one == no_slot) continue;
-      of.unanswered.remove(tasks_, one);
-      tasks_[one].lease = no_slot;
-      end_mentions(tasks_[one], references_);
-      if (tasks_[one].decided) {
-        returned_decided_.push_back(one);
-      } else {
-        enqueue_front(one);
-      }
-    }
-    if (!what.blocked) {
-      of.steal_asked = false;
-      if (what.tasks.empty()) of.fixed = of.pushed_when_asked;
-    }
-    count(of);
-    if (of.is_done()) rest(which, now);
-    pump(home);
-    return true;
-  }
+  // In `lease_steals.hpp`.
+  bool returned(party from, const tasks_returned& what, instant now);
+  /// The task's worker, which runs it, is to be ended: nothing more is pushed there, and what
+  /// stands behind it is asked back. True: nothing does.
+  bool clear_behind(slot task);
   /// Tasks that came back and whose outcome had been decided: they are over. Empties the list.
   std::vector<slot>& returned_decided() noexcept { return returned_decided_; }
 
@@ -291,6 +268,11 @@ class task_leases {
       leases_[which].reclaimed = true;
       count(leases_[which]);
     });
+  }
+  /// What that lease's worker runs, as far as is known here; `no_slot`: nothing.
+  [[nodiscard]] slot run_at(party worker, lease_id id) const noexcept {
+    const slot which = index_.find_at(id, worker);
+    return which == no_slot ? no_slot : leases_[which].foremost();
   }
   /// Who has lent that worker here; empty: nobody.
   [[nodiscard]] party node_of(party worker) const {
@@ -391,18 +373,9 @@ class task_leases {
     if (one.stream) send_room(one, 0, out_);
   }
 
-  /// A dry lease takes half of what the most loaded one has not begun.
-  void steal(lease_class& of) {
-    if (of.spare == 0 || of.behind == 0) return;
-    const slot victim = of.by_level.to_steal.highest();
-    ++visited_;
-    if (victim == no_slot) return;
-    lease& from = leases_[victim];
-    out_.send(from.worker, steal_tasks{from.id, (from.behind + 1) / 2});
-    from.steal_asked = true;
-    from.pushed_when_asked = from.pushed;
-    count(from);
-  }
+  // In `lease_steals.hpp`.
+  void steal(lease_class& of);
+  void ask_back(lease& from, std::uint32_t most);
 
   /// Told when it begins or ends, and when it has doubled: a flood costs few messages.
   void want(lease_class& of) {

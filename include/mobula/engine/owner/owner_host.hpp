@@ -23,6 +23,8 @@ struct owner_options {
   /// After a link is cut the node's word is waited for so long, where no lease is of the dead. Much
   /// more than it takes to come.
   instant death_patience = 1'000'000'000;
+  /// The same for what stands in a worker behind a task that is cancelled by force.
+  instant force_patience = 1'000'000'000;
 };
 
 /// A task as its submitter describes it. `what.values` names the objects whose values it is handed,

@@ -17,6 +17,7 @@
 #include "mobula/engine/messages.hpp"
 #include "mobula/engine/owner/deaths.hpp"
 #include "mobula/engine/owner/errors.hpp"
+#include "mobula/engine/owner/cancels.hpp"
 #include "mobula/engine/owner/known_nodes.hpp"
 #include "mobula/engine/owner/losses.hpp"
 #include "mobula/engine/owner/objects.hpp"
@@ -155,7 +156,7 @@ class owner final : private references_host {
   void cancel(object_key object, cancel_spec how, error_fields why, instant now) {
     const outcome* const known = objects_.result(object);
     if (object.owner == self()) {
-      tasks_.cancel(object, how, std::move(why));
+      tasks_.cancel(object, how, std::move(why), now);
     } else if (references_.holds(object) &&
                (known == nullptr || known->kind == outcome_kind::pending)) {
       host_.send(object.owner, cancel_object{object, how.recursive, how.force});
@@ -416,9 +417,9 @@ class owner final : private references_host {
     host_.promise_answered(what.request, what.accepted);
     return true;
   }
-  bool handle(party, cancel_object&& what, instant) {
+  bool handle(party, cancel_object&& what, instant now) {
     if (what.object.owner != self() || objects_.find(what.object) == no_slot) return false;
-    tasks_.cancel(what.object, {what.recursive, what.force}, cancelled_by_borrower());
+    tasks_.cancel(what.object, {what.recursive, what.force}, cancelled_by_borrower(), now);
     return true;
   }
   bool handle(party from, borrow&& what, instant) { return count(from, what); }

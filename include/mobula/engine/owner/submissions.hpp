@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -19,6 +20,7 @@
 #include "mobula/engine/owner/errors.hpp"
 #include "mobula/engine/owner/call_checks.hpp"
 #include "mobula/engine/owner/lease_checks.hpp"
+#include "mobula/engine/owner/lease_steals.hpp"
 #include "mobula/engine/owner/known_nodes.hpp"
 #include "mobula/engine/owner/leases.hpp"
 #include "mobula/engine/owner/locality.hpp"
@@ -92,24 +94,8 @@ class submissions {
       look_again(task);
     }
   }
-  /// Cancelled or late: the outcome is decided now.
-  void cancel(object_key own, cancel_spec how, error_fields why) {
-    const slot at = objects_.find(own);
-    if (at == no_slot || objects_.result_at(at).kind != outcome_kind::pending) return;
-    auto shared = std::make_shared<const error_fields>(std::move(why));
-    const slot task = objects_.maker(own);
-    if (task == no_slot) {
-      objects_.fail(own, std::move(shared));
-    } else if (tasks_[task].state != task_state::pushed) {
-      end_unpushed(task, std::move(shared));
-    } else {
-      decide_early(task, std::move(shared));
-      task_slot& one = tasks_[task];
-      host_.send(one.worker, cancel_task{own, one.attempt, how.recursive});
-      one.force = how.force && !one.is_call;
-      if (one.force && leases_.runs(task)) force(task);
-    }
-  }
+  /// Cancelled or late: the outcome is decided now. In `cancels.hpp`, as what belongs to it.
+  void cancel(object_key own, cancel_spec how, error_fields why, instant now);
   /// `from` has a word on what it was pushed. False: it was not, or has had its word.
   bool answered(party from, task_done&& done, instant now) {
     const slot task = pushed_to(from, done.task);
@@ -138,6 +124,8 @@ class submissions {
   }
   bool returned(party from, const tasks_returned& what, instant now) {
     const bool known = leases_.returned(from, what, now);
+    const slot runs = known ? leases_.run_at(from, what.lease) : no_slot;
+    if (runs != no_slot && tasks_[runs].force && leases_.clear_behind(runs)) end_worker_of(runs);
     std::vector<slot>& over = leases_.returned_decided();
     for (const slot task : over) finish(task);
     over.clear();
@@ -216,7 +204,8 @@ class submissions {
   // --- Time --------------------------------------------------------------------------------------
 
   [[nodiscard]] instant next_timer() const noexcept {
-    return std::min(leases_.next_timer(), deadlines_.next());
+    const instant impatient = forced_.empty() ? never : forced_.front().first;
+    return std::min({leases_.next_timer(), deadlines_.next(), impatient});
   }
   void timer(instant now) {
     leases_.timer(now);
@@ -224,8 +213,9 @@ class submissions {
     while (deadlines_.pop(now, late)) {
       const slot task = objects_.maker(late);
       if (task == no_slot || tasks_[task].decided) continue;
-      cancel(late, {}, timed_out(host_.subject(late, tasks_[task].what)));
+      cancel(late, {}, timed_out(host_.subject(late, tasks_[task].what)), now);
     }
+    force_late(now);
   }
   void give_back_idle() { leases_.give_back_idle(); }
 
@@ -249,7 +239,9 @@ class submissions {
     again_.verify();
     tasks_.for_each([&](slot at, task_slot& one) {
       verify_task(one, objects_.maker(one.key) == at, *objects_.result(one.key));
-      MOBULA_ASSERT(one.state != task_state::pushed || !references_.is_dead(one.worker),
+      // The own node says unasked how those died that it has lent.
+      MOBULA_ASSERT(one.state != task_state::pushed || one.node == options_.node ||
+                        !references_.is_dead(one.worker),
                     "nothing is pushed to the dead");
     });
   }
@@ -418,27 +410,18 @@ class submissions {
     else if (one.missing == 0) start(task);
   }
 
-  // --- Cancelling --------------------------------------------------------------------------------
-
-  /// A worker has it: its slot lives on until that has answered, or is dead.
-  void decide_early(slot task, std::shared_ptr<const error_fields> why) {
-    if (std::exchange(tasks_[task].decided, true)) return;
-    objects_.fail(tasks_[task].key, std::move(why));
-  }
-  /// Its worker runs it, and will not be asked twice.
-  void force(slot task) {
-    task_slot& one = tasks_[task];
-    one.force = false;
-    host_.send(one.node, end_worker{one.worker, host_.subject(one.key, one.what) +
-                                                         " was cancelled with .force"});
-  }
+  // In `cancels.hpp`.
+  void decide_early(slot task, std::shared_ptr<const error_fields> why);
+  void force(slot task, instant now);
+  void force_late(instant now);
+  void end_worker_of(slot task);
 
   // --- Answers ---------------------------------------------------------------------------------
 
   void task_answered(slot task, task_done&& done, instant now) {
     task_slot& one = tasks_[task];
     const slot runs = leases_.answered(task, now);
-    if (runs != no_slot && tasks_[runs].force) force(runs);
+    if (runs != no_slot && tasks_[runs].force) force(runs, now);
     if (!done.unread.empty()) {
       leases_.pump(one.home);
       if (wait_again(task, done.unread)) return;
@@ -490,6 +473,7 @@ class submissions {
   engine::calls calls_;
   engine::streams streams_;
   deadlines deadlines_;
+  std::deque<std::pair<instant, object_key>> forced_;  ///< until when others may come back
   std::uint64_t calls_again_ = 0;
   std::vector<ended_call> over_;  ///< of the event that is handled
 };
