@@ -235,6 +235,14 @@ inline std::vector<message> typical() {
   all.push_back(take_object{object, 25});
   all.push_back(object_taken{object, true});
   all.push_back(object_moved{object, party(35)});
+  all.push_back(put_value{45, "ns", "run/1", bytes_of("value"), false});
+  all.push_back(value_put{45, put_result::refused, why(crashed())});
+  all.push_back(get_value{45, "ns", "run/1", false});
+  all.push_back(value_told{45, true, bytes_of("value")});
+  all.push_back(erase_values{45, "ns", "run/", true});
+  all.push_back(values_erased{45, 46, true});
+  all.push_back(list_keys{45, "ns", "run/", "run/1"});
+  all.push_back(keys_listed{45, {"run/1", "run/2"}, "run/3"});
   return all;
 }
 

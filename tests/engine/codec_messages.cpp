@@ -88,6 +88,10 @@ class generator {
     list.resize(up_to(4));
     for (numbered_bundle& one : list) fill(one);
   }
+  void fill(std::vector<std::string>& list) {
+    list.resize(up_to(4));
+    for (std::string& one : list) fill(one);
+  }
   void fill(std::vector<party>& list) {
     list.resize(length());
     for (party& one : list) fill(one);
@@ -224,11 +228,11 @@ TEST_CASE("a refusal names the message, the field and why", "[codec]") {
 
   SECTION("version") {
     bytes[0] = std::byte{8};
-    CHECK(refusal_of(bytes) == "message: is of protocol version 8, this is version 9");
+    CHECK(refusal_of(bytes) == "message: is of protocol version 8, this is version 10");
   }
   SECTION("type") {
     bytes[2] = std::byte{200};
-    CHECK(refusal_of(bytes) == "message: is of type 200, the last is 91");
+    CHECK(refusal_of(bytes) == "message: is of type 200, the last is 99");
   }
   SECTION("bool") {
     bytes[bytes.size() - 1 - 4] = std::byte{2};  // Before the retries.

@@ -4,7 +4,9 @@
 // late and tears what it was writing. After each death the head's knowledge is compared with what
 // it was after the last record that is there; at the end it is compared with a head that reads all
 // records ever written, without a snapshot, and so is what each party has heard. What nodes report
-// is in no record, and of no knowledge that is compared: what was decided by it is.
+// is in no record, and of no knowledge that is compared: what was decided by it is. The values that
+// it keeps, and all that is answered about them, are those of a plain map that carries out each
+// request once.
 
 #include "mobula/engine/lasting/lasting_head.hpp"
 
@@ -31,12 +33,13 @@ using mobula::resource_vector;
 
 using bytes = std::vector<std::byte>;
 constexpr party self{1};
+constexpr std::size_t value_bytes_max = 20;
 
 resource_vector cpus(double count) {
   return resource_vector(mobula::resource_set{.cpus = count, .custom = {}});
 }
 lasting_options options_of(std::size_t log_bytes_max) {
-  return {.head = {.self = self},
+  return {.head = {.self = self, .values = {.value_bytes_max = value_bytes_max}},
           .directory = {.self = self, .node = self, .in_head = true, .actor_processes_max = 3},
           .log_bytes_max = log_bytes_max};
 }
@@ -50,6 +53,61 @@ struct peer {
   bool alive = true;
   std::uint64_t made = 0;  ///< actors
   std::uint64_t job = 0;
+};
+
+/// What a head's values should be, and who should have heard what of them.
+struct plain_values {
+  std::map<std::pair<std::string, std::string>, std::string> all;
+  std::vector<std::pair<party, message>> answers;
+
+  static std::string text_of(const payload& from) {
+    return {reinterpret_cast<const char*>(from.bytes().data()), from.size()};
+  }
+  static payload bytes_of(const std::string& from) {
+    return payload(std::as_bytes(std::span(from.data(), from.size())));
+  }
+  static bool is_answer(const message& one) {
+    return std::holds_alternative<value_put>(one) || std::holds_alternative<value_told>(one) ||
+           std::holds_alternative<values_erased>(one) || std::holds_alternative<keys_listed>(one);
+  }
+  /// What is about no values is nothing.
+  void hear(party from, const message& any) {
+    if (const auto* put = std::get_if<put_value>(&any)) {
+      const std::pair at{put->name_space, put->key};
+      const bool was = all.count(at) != 0;
+      value_put answer{put->request, was ? put_result::replaced : put_result::made, {}};
+      if (was && !put->overwrite) answer.how = put_result::kept;
+      if (answer.how != put_result::kept && put->value.size() > value_bytes_max) {
+        answer.how = put_result::refused;
+        answer.why = std::make_shared<const mobula::error_fields>(mobula::error_fields{
+            .what = "a value of " + std::to_string(put->value.size()) +
+                    " bytes, and value_limits::value_bytes_max is " +
+                    std::to_string(value_bytes_max)});
+      } else if (answer.how != put_result::kept) {
+        all[at] = text_of(put->value);
+      }
+      answers.emplace_back(from, std::move(answer));
+    } else if (const auto* get = std::get_if<get_value>(&any)) {
+      const auto at = all.find({get->name_space, get->key});
+      value_told answer{get->request, at != all.end(), {}};
+      if (answer.is_there && get->with_bytes) answer.value = bytes_of(at->second);
+      answers.emplace_back(from, std::move(answer));
+    } else if (const auto* erase = std::get_if<erase_values>(&any)) {
+      const std::uint64_t count = std::erase_if(all, [erase](const auto& one) {
+        const auto& [space, key] = one.first;
+        return space == erase->name_space &&
+               (erase->is_prefix ? key.starts_with(erase->key) : key == erase->key);
+      });
+      answers.emplace_back(from, values_erased{erase->request, count, false});
+    } else if (const auto* list = std::get_if<list_keys>(&any)) {
+      keys_listed answer{list->request, {}, {}};
+      for (const auto& [at, value] : all) {
+        if (at.first != list->name_space || !at.second.starts_with(list->prefix)) continue;
+        if (at.second >= list->from) answer.keys.push_back(at.second);
+      }
+      answers.emplace_back(from, std::move(answer));
+    }
+  }
 };
 
 /// Nobody hears it.
@@ -67,8 +125,8 @@ class deaf_host final : public lasting_host {
 
 class history final : public lasting_host {
  public:
-  history(std::uint64_t seed, std::size_t log_bytes_max)
-      : random_(seed), options_(options_of(log_bytes_max)) {
+  history(std::uint64_t seed, std::size_t log_bytes_max, bool with_values = true)
+      : random_(seed), with_values_(with_values), options_(options_of(log_bytes_max)) {
     start();
     remember();
     for (int i = 0; i < 3; ++i) add(peer::node);
@@ -90,6 +148,7 @@ class history final : public lasting_host {
 
   std::uint64_t deaths = 0, torn = 0, snapshots = 0, heard = 0, actors = 0, groups = 0;
   std::uint64_t reports = 0, decided = 0;  ///< by reports
+  std::uint64_t values = 0;                ///< that somebody asked about, or put
 
  private:
   // lasting_host
@@ -144,6 +203,8 @@ class history final : public lasting_host {
     REQUIRE((machine_->knowledge() == was->second));
     REQUIRE(machine_->last() == all_records_.size());
     knowledge_.erase(std::next(was), knowledge_.end());
+    plain_.erase(std::next(plain_.find(machine_->last())), plain_.end());
+    check_values();
     for (auto& [who, one] : peers_) {
       one.to_head.clear();
       one.from_head.clear();
@@ -158,7 +219,18 @@ class history final : public lasting_host {
   void remember() {
     machine_->verify();
     knowledge_[machine_->last()] = machine_->knowledge();
+    plain_.try_emplace(machine_->last(), plain_.empty() ? plain_values() : plain_.rbegin()->second);
     while (knowledge_.size() > 1000) knowledge_.erase(knowledge_.begin());
+    while (plain_.size() > 1000) plain_.erase(plain_.begin());
+  }
+  /// They are what they should be after the last record.
+  void check_values() const {
+    std::map<std::pair<std::string, std::string>, std::string> there;
+    machine_->head().values().for_each(
+        [&there](const std::string& space, const std::string& key, const payload& value) {
+          there[{space, key}] = plain_values::text_of(value);
+        });
+    CHECK((there == plain_.rbegin()->second.all));
   }
   bool write(std::size_t records) {
     if (records == 0) return false;
@@ -181,6 +253,11 @@ class history final : public lasting_host {
     one.to_head.pop_front();
     const std::uint64_t last = machine_->last();
     machine_->receive(who, next, ++now_);
+    if (machine_->last() != last) {  // It is new, or a report that has decided something.
+      plain_values after = plain_.rbegin()->second;
+      after.hear(who, decode(next));
+      plain_.emplace(machine_->last(), std::move(after));
+    }
     decided += machine_->last() != last && std::holds_alternative<node_report>(decode(next));
     remember();
     return true;
@@ -265,8 +342,29 @@ class history final : public lasting_host {
       if (made->group != 0) known_groups_.insert(made->group);
     }
   }
+  void act_on_values(party who) {
+    ++values;
+    const std::string space = one_in(3) ? "m" : "n";
+    std::string key(below(4), 'k');
+    for (char& each : key) each = one_in(2) ? 'k' : 'l';
+    switch (below(5)) {
+      case 0:
+      case 1: {
+        const std::string value(below(value_bytes_max + 3), static_cast<char>('a' + below(26)));
+        return say(who, put_value{++requests_, space, key, plain_values::bytes_of(value),
+                                  one_in(2)});
+      }
+      case 2:
+        return say(who, get_value{++requests_, space, key, !one_in(3)});
+      case 3:
+        return say(who, erase_values{++requests_, space, key, one_in(4)});
+      default:
+        return say(who, list_keys{++requests_, space, key, one_in(2) ? "" : "kl"});
+    }
+  }
   void act(party who) {
     peer& one = peers_.at(who);
+    if (with_values_ && one_in(4)) return act_on_values(who);
     switch (one.is) {
       case peer::node:
         switch (below(4)) {
@@ -397,7 +495,17 @@ class history final : public lasting_host {
       host.said.clear();
       reference.receive(who, encode(resume_words{0}), now_);
       CHECK((host.said[who] == one.heard));
+      std::vector<message> answers, should;
+      for (const bytes& each : one.heard) {
+        message what = decode(each);
+        if (plain_values::is_answer(what)) answers.push_back(std::move(what));
+      }
+      for (const auto& [to, what] : plain_.rbegin()->second.answers) {
+        if (to == who) should.push_back(what);
+      }
+      CHECK((answers == should));
     }
+    check_values();
     CHECK(machine_->nonsense_count() == 0);
   }
 
@@ -418,11 +526,13 @@ class history final : public lasting_host {
   }
 
   std::mt19937_64 random_;
+  const bool with_values_;
   const lasting_options options_;
   bytes snapshot_, log_;
   std::deque<bytes> unwritten_;
   std::vector<bytes> all_records_;
   std::map<std::uint64_t, bytes> knowledge_;
+  std::map<std::uint64_t, plain_values> plain_;  ///< by the number of the last record, as that
   std::unique_ptr<lasting_head> machine_;
   std::map<party, peer> peers_;
   std::set<std::uint64_t> known_groups_;
@@ -470,7 +580,7 @@ struct written final : lasting_host {
 TEST_CASE("a head comes back as it was, and nothing is said or heard twice",
           "[head][lasting][clause-47]") {
   std::uint64_t deaths = 0, torn = 0, snapshots = 0, heard = 0, actors = 0, groups = 0;
-  std::uint64_t reports = 0, decided = 0;
+  std::uint64_t reports = 0, decided = 0, values = 0;
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     INFO("seed " << seed);
     history one(seed, seed % 3 == 0 ? 1'000 : seed % 3 == 1 ? 20'000 : SIZE_MAX);
@@ -483,6 +593,7 @@ TEST_CASE("a head comes back as it was, and nothing is said or heard twice",
     groups += one.groups;
     reports += one.reports;
     decided += one.decided;
+    values += one.values;
   }
   // It was about something.
   CHECK(deaths > 200);
@@ -491,6 +602,7 @@ TEST_CASE("a head comes back as it was, and nothing is said or heard twice",
   CHECK(heard > 1'000);
   CHECK(actors > 100);
   CHECK(groups > 50);
+  CHECK(values > 500);
   CHECK(decided > 100);
   CHECK(decided < reports / 2);
 }
@@ -548,6 +660,50 @@ TEST_CASE("what a node reports is no record, what is decided by it is",
   CHECK(again.head().waiting_count() == 0);
 }
 
+// Goal: what was taken stays taken, and what was refused stays refused, whatever limits the head's
+// next life has.
+TEST_CASE("a head that comes back with other limits has the values that it had",
+          "[head][lasting][values][clause-47]") {
+  written one;
+  const auto put = [&](std::uint64_t request, const std::string& key, std::size_t size) {
+    one.machine.receive(party{20},
+                        encode(put_value{request, "n", key,
+                                         plain_values::bytes_of(std::string(size, 'v'))}),
+                        10);
+  };
+  put(1, "small", 5);
+  put(2, "large", value_bytes_max);
+  put(3, "larger", value_bytes_max + 1);
+  put(4, "small", 6);
+  REQUIRE(one.machine.head().values().count() == 2);
+  const std::size_t limit = GENERATE(std::size_t{1}, value_bytes_max, std::size_t{1'000});
+  lasting_options others = options_of(SIZE_MAX);
+  others.head.values.value_bytes_max = limit;
+  deaf_host host;
+  lasting_head again(others, host);
+  REQUIRE(again.load(one.last, one.log).empty());
+  again.verify();
+  CHECK((again.knowledge() == one.machine.knowledge()));
+  again.link_made(party{20});
+  again.receive(party{20}, encode(resume_words{0}), 20);
+  const std::vector<bytes>& said = host.said[party{20}];
+  REQUIRE(said.size() == 6);  // to resume, its job, and four answers
+  std::vector<put_result> results;
+  for (std::size_t i = 2; i < said.size(); ++i) {
+    results.push_back(std::get<value_put>(decode(said[i])).how);
+  }
+  CHECK((results == std::vector{put_result::made, put_result::made, put_result::refused,
+                                put_result::replaced}));
+
+  // What comes now is measured by the limit that there is.
+  host.said.clear();
+  again.receive(party{20}, encode(put_value{5, "n", "new", plain_values::bytes_of("vvv")}), 30);
+  again.written(again.last());
+  REQUIRE(host.said[party{20}].size() == 1);
+  CHECK((std::get<value_put>(decode(host.said[party{20}].front())).how == put_result::refused) ==
+        (limit == 1));
+}
+
 // Goal: a cluster in which nodes come and go for years costs its head no more than one that began
 // today.
 TEST_CASE("what a head remembers of the dead grows with who lives, not with who is dead",
@@ -571,13 +727,13 @@ TEST_CASE("what a head remembers of the dead grows with who lives, not with who 
 // A node said of another one, which was about to join, that it was dead: the head sent an actor
 // there and the directory sent it back, without end.
 TEST_CASE("seed 51: a node that is said to be dead before it joins", "[head][lasting]") {
-  history one(51, 1'000);
+  history one(51, 1'000, false);
   one.run(600);
 }
 
 // Somebody who did not hold an actor asked for its restart while it was made for nobody.
 TEST_CASE("seed 279: an actor that nobody refers to is not restarted", "[directory][lasting]") {
-  history one(279, 1'000);
+  history one(279, 1'000, false);
   one.run(600);
 }
 

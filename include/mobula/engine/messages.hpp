@@ -20,11 +20,12 @@
 #include "mobula/engine/outcome.hpp"
 #include "mobula/engine/payload.hpp"
 #include "mobula/engine/store_messages.hpp"
+#include "mobula/engine/value_messages.hpp"
 
 namespace mobula::engine {
 
 /// Changes with every change of a layout. Parties of two versions don't talk.
-inline constexpr std::uint16_t protocol_version = 9;
+inline constexpr std::uint16_t protocol_version = 10;
 
 // --- Objects: owner, borrowers -------------------------------------------------------------------
 
@@ -438,7 +439,9 @@ using message =
                  object_dropped, keep_object, prepare_bundles, bundles_prepared, bundles_refused,
                  commit_bundles, release_bundles, begin_job, job_begun, end_job, job_ended,
                  resume_words, words_kept, drain_node, drain_answer, leave_cluster, other_nodes,
-                 node_drained, may_leave, take_object, object_taken, object_moved>;
+                 node_drained, may_leave, take_object, object_taken, object_moved, put_value,
+                 value_put, get_value, value_told, erase_values, values_erased, list_keys,
+                 keys_listed>;
 
 /// It says anew all that others of its kind have said, so a lasting link neither counts nor keeps
 /// it: over a new one it is said as it is then.

@@ -20,6 +20,7 @@
 #include "mobula/engine/messages.hpp"
 #include "mobula/engine/wire_layout.hpp"
 #include "mobula/engine/wire_store.hpp"
+#include "mobula/engine/wire_values.hpp"
 
 namespace mobula::engine::wire {
 

@@ -98,6 +98,7 @@ class byte_reader {
 inline constexpr std::size_t key_bytes = 16;
 inline constexpr std::size_t carried_bytes_min = key_bytes + 1 + 2;
 inline constexpr std::size_t party_bytes = 8;
+inline constexpr std::size_t text_bytes_min = 1;
 inline constexpr std::size_t bundle_bytes_min = 3 * 8 + 1 + 1;
 inline constexpr std::size_t numbered_bundle_bytes_min = 4 + 3 * 8 + 1;
 
@@ -160,6 +161,9 @@ inline void get(byte_reader& in, key_list& list, const place& at) {
 }
 inline void get(byte_reader& in, std::vector<party>& list, const place& at) {
   get_list(in, list, party_bytes, at);
+}
+inline void get(byte_reader& in, std::vector<std::string>& list, const place& at) {
+  get_list(in, list, text_bytes_min, at);
 }
 inline void get(byte_reader& in, std::vector<group_bundle>& list, const place& at) {
   get_list(in, list, bundle_bytes_min, at);

@@ -159,6 +159,10 @@ template <class Sink>
 void put(Sink& out, const std::vector<party>& list, const place& at) {
   put_list(out, list, at);
 }
+template <class Sink>
+void put(Sink& out, const std::vector<std::string>& list, const place& at) {
+  put_list(out, list, at);
+}
 
 /// Sorted by name, each name once: a receiver takes nothing else.
 template <class Sink, class Value>

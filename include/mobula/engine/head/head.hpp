@@ -26,6 +26,7 @@
 #include "mobula/engine/head/groups.hpp"
 #include "mobula/engine/head/host.hpp"
 #include "mobula/engine/head/jobs.hpp"
+#include "mobula/engine/head/values.hpp"
 #include "mobula/engine/messages.hpp"
 #include "mobula/engine/party_ranges.hpp"
 
@@ -41,7 +42,9 @@ inline constexpr bool is_for_head =
     std::is_same_v<Message, remove_group> || std::is_same_v<Message, bundles_prepared> ||
     std::is_same_v<Message, bundles_refused> || std::is_same_v<Message, begin_job> ||
     std::is_same_v<Message, end_job> || std::is_same_v<Message, drain_node> ||
-    std::is_same_v<Message, node_drained>;
+    std::is_same_v<Message, node_drained> || std::is_same_v<Message, put_value> ||
+    std::is_same_v<Message, get_value> || std::is_same_v<Message, erase_values> ||
+    std::is_same_v<Message, list_keys>;
 
 /// The rules are in docs/ENGINE.md, "Many nodes". It has no part in a task that finds room on its
 /// own node; its work grows with what changes: members, deaths, leases that move, reports of what
@@ -58,7 +61,8 @@ class head {
         host_(host),
         rooms_(options.placing_patience),
         demands_(rooms_.free_view(), decisions_),
-        groups_(options_, host, rooms_, decisions_) {}
+        groups_(options_, host, rooms_, decisions_),
+        values_(options_.values, host, decisions_) {}
   head(const head&) = delete;
   head& operator=(const head&) = delete;
 
@@ -181,6 +185,10 @@ class head {
     now_ = now;
     count(members_.contains(from) && groups_.refused(from, what, now));
   }
+  void receive(party from, put_value&& what, instant) { values_.put(from, std::move(what)); }
+  void receive(party from, get_value&& what, instant) { values_.get(from, std::move(what)); }
+  void receive(party from, erase_values&& what, instant) { values_.erase(from, std::move(what)); }
+  void receive(party from, list_keys&& what, instant) { values_.list(from, std::move(what)); }
   /// Any of them; what is not for a head is stray.
   void receive(party from, message&& one, instant now) {
     std::visit(
@@ -245,6 +253,7 @@ class head {
   const cluster_view& view() const noexcept { return rooms_.free_view(); }
   const head_groups& groups() const noexcept { return groups_; }
   const head_jobs& jobs() const noexcept { return jobs_; }
+  const head_values& values() const noexcept { return values_; }
   std::size_t member_count() const noexcept { return members_.size(); }
   std::size_t waiting_count() const noexcept { return demands_.count(); }
   std::uint64_t stray_count() const noexcept { return stray_; }
@@ -257,6 +266,7 @@ class head {
     demands_.verify();
     groups_.verify();
     jobs_.verify();
+    values_.verify();
     groups_.for_each([this](const kept_group& one) {
       MOBULA_ASSERT(one.job == 0 || jobs_.find(one.job) != nullptr, "a group ends with its job");
     });
@@ -272,7 +282,7 @@ class head {
   /// What it knows between two events, but for what nodes report again: see `state.hpp`.
   template <class Archive>
   void state(Archive& of) {
-    of(rooms_, demands_, groups_, jobs_, members_, watched_, dead_, late_);
+    of(rooms_, demands_, groups_, jobs_, values_, members_, watched_, dead_, late_);
     if constexpr (!Archive::is_reading) return;
     cut_.clear();
     for (const auto& [who, late] : late_) cut_.insert({late, who});
@@ -386,6 +396,7 @@ class head {
   demands demands_;
   head_groups groups_;
   head_jobs jobs_;
+  head_values values_;
   std::map<party, member> members_;
   std::map<party, std::set<party>> watched_;
   /// Whoever was: none of them joins any more, for the directory takes it for dead.

@@ -2,6 +2,7 @@
 
 /// What a head needs of its host.
 
+#include <cstddef>
 #include <string>
 
 #include "mobula/engine/ids.hpp"
@@ -20,6 +21,16 @@ class head_host : public outbox {
   ~head_host() = default;
 };
 
+/// Of the small values that a head keeps: in its memory, and in each snapshot.
+struct value_limits {
+  /// Of a key and its namespace together.
+  std::size_t key_bytes_max = 1024;
+  /// What is larger is for the object store.
+  std::size_t value_bytes_max = std::size_t{1} << 20;
+  /// Of all keys and values, and `head_values::entry_bytes` for each.
+  std::size_t sum_bytes_max = std::size_t{64} << 20;
+};
+
 /// Times are nanoseconds.
 struct head_options {
   party self{};
@@ -35,6 +46,7 @@ struct head_options {
   /// Nodes that have refused a group's bundles are not asked again for so long. Source: a report
   /// that says what they have is there by then.
   instant group_rest = 100'000'000;
+  value_limits values{};
 };
 
 }  // namespace mobula::engine
