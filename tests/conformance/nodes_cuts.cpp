@@ -112,8 +112,30 @@ TEST_CASE("one that nobody but the head hears is the one that is dead",
           "[nodes][cuts][clause-44]") {
   NEEDS("nodes");
   test_nodes runtime({1, 1, 1, 1});
+  const auto there = async<counted_up>({.where = rather_at("node1")}, 0);
+  mobula::wait(std::vector{there}, {.timeout = 10s});
   cut_apart(0, {"node1"}, {"node2", "node3"}, 60s);
+  // Each of the two wants something of node1, and has no other way to it.
+  const auto left = async<last_of>({.where = bound_to("node2")}, there);
+  const auto right = async<last_of>({.where = bound_to("node3")}, there);
   mobula::sleep_for(10s);
   CHECK_FALSE(node_of_name("node1").alive);
   CHECK((node_of_name("node2").alive && node_of_name("node3").alive));
+  CHECK(get(left) == plenty - 1);
+  CHECK(get(right) == plenty - 1);
+}
+
+TEST_CASE("nodes that have nothing to say to each other may be cut for as long as they like",
+          "[nodes][cuts][clause-44]") {
+  NEEDS("nodes");
+  test_nodes runtime({1, 1, 1});
+  const mobula::node_id left = node_of_name("node1").id, right = node_of_name("node2").id;
+  cut_apart(0, {"node1"}, {"node2"}, 60s);
+  for (int i = 0; i < 5; ++i) {
+    CHECK(get(async<where>({.where = bound_to("node1")})) == "node1");
+    CHECK(get(async<where>({.where = bound_to("node2")})) == "node2");
+    mobula::sleep_for(10s);
+  }
+  CHECK(node_of_name("node1").id == left);
+  CHECK(node_of_name("node2").id == right);
 }

@@ -243,6 +243,7 @@ inline std::vector<message> typical() {
   all.push_back(values_erased{45, 46, true});
   all.push_back(list_keys{45, "ns", "run/", "run/1"});
   all.push_back(keys_listed{45, {"run/1", "run/2"}, "run/3"});
+  all.push_back(node_unheard{party(34), true});
   return all;
 }
 

@@ -232,7 +232,7 @@ TEST_CASE("a refusal names the message, the field and why", "[codec]") {
   }
   SECTION("type") {
     bytes[2] = std::byte{200};
-    CHECK(refusal_of(bytes) == "message: is of type 200, the last is 99");
+    CHECK(refusal_of(bytes) == "message: is of type 200, the last is 100");
   }
   SECTION("bool") {
     bytes[bytes.size() - 1 - 4] = std::byte{2};  // Before the retries.

@@ -47,6 +47,7 @@ class both final : public head_host, public directory_host {
   void send(party, push_task&&) override { FAIL("a head pushes no tasks"); }
   void send(party, task_done&&) override { FAIL("a head runs no tasks"); }
   void warn(const std::string&) override {}
+  void take_for_dead(party) override { FAIL("all hear each other"); }
   void send(party to, message&& one) override {
     if (to == self) {
       own.push_back(std::move(one));

@@ -107,6 +107,7 @@ class script : public head_host {
   void send(party, push_task&&) override { FAIL("a head pushes no tasks"); }
   void send(party, task_done&&) override { FAIL("a head runs no tasks"); }
   void warn(const std::string& what) override { all.push_back("warn: " + what); }
+  void take_for_dead(party node) override { all.push_back("take for dead " + text(node)); }
   void send(party to, message&& one) override { all.push_back(text(to) + ": " + words(one)); }
 
   template <class Message>

@@ -55,6 +55,7 @@ class asked final : public head_host {
   void send(party, push_task&&) override { FAIL("a head pushes no tasks"); }
   void send(party, task_done&&) override { FAIL("a head runs no tasks"); }
   void warn(const std::string& what) override { FAIL(what); }
+  void take_for_dead(party) override { FAIL("all hear each other"); }
   void send(party to, message&& one) override {
     CHECK(to == ada);
     answers.push_back(std::move(one));

@@ -161,6 +161,8 @@ class recorder : public node_host {
       line += (taken->taken ? "taken " : "not taken ") + to_string(taken->object);
     } else if (const auto* moved = std::get_if<object_moved>(&one)) {
       line += "moved " + to_string(moved->object) + " to " + text(moved->to);
+    } else if (const auto* other = std::get_if<node_unheard>(&one)) {
+      line += (other->is_heard_again ? "hears " : "does not hear ") + text(other->node);
     } else if (std::holds_alternative<node_drained>(one)) {
       line += "drained";
     } else if (const auto* yes = std::get_if<bundles_prepared>(&one)) {

@@ -71,6 +71,17 @@ TEST_CASE("a node reports again to a head that is back, though nothing has chang
   CHECK(s.said() == lines{"1000: left cpus 3"});
 }
 
+TEST_CASE("a node tells the head whom it does not hear", "[node][head][clause-44]") {
+  script s(one_of_many(4));
+  s.machine.start(0);
+  s.said();
+  s.machine.other_unheard(party{77}, false);
+  s.machine.other_unheard(party{77}, true);
+  s.machine.other_unheard(one_of_many(4).self, false);  // not itself
+  CHECK(s.said() == lines{"1000: does not hear 77", "1000: hears 77"});
+  s.check();
+}
+
 TEST_CASE("a node fills its half by itself, and asks the head beyond that",
           "[node][head][clause-34]") {
   script s(one_of_many(4));

@@ -102,6 +102,14 @@ struct watch_node {
   friend bool operator==(const watch_node&, const watch_node&) = default;
 };
 
+/// From a member: what it has sent to that node, or what is on it, does not get there, and nothing
+/// comes back, for so long that one of the two is to be dead. Taken back with `is_heard_again`.
+struct node_unheard {
+  party node;
+  bool is_heard_again = false;
+  friend bool operator==(const node_unheard&, const node_unheard&) = default;
+};
+
 // --- Jobs: a driver, and the head ----------------------------------------------------------------
 
 /// The sender is a driver. Answered by `job_begun`; its job ends with `end_job`, or with the sender

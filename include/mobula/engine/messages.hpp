@@ -441,7 +441,7 @@ using message =
                  resume_words, words_kept, drain_node, drain_answer, leave_cluster, other_nodes,
                  node_drained, may_leave, take_object, object_taken, object_moved, put_value,
                  value_put, get_value, value_told, erase_values, values_erased, list_keys,
-                 keys_listed>;
+                 keys_listed, node_unheard>;
 
 /// It says anew all that others of its kind have said, so a lasting link neither counts nor keeps
 /// it: over a new one it is said as it is then.

@@ -240,6 +240,9 @@ inline constexpr auto layout_of<watch_node> = fields_of("watch_node", "node");
 template <>
 inline constexpr auto layout_of<ask_death> = fields_of("ask_death", "who");
 template <>
+inline constexpr auto layout_of<node_unheard> =
+    fields_of("node_unheard", "node", "is_heard_again");
+template <>
 inline constexpr auto layout_of<begin_job> = fields_of("begin_job", "name_space", "node");
 template <>
 inline constexpr auto layout_of<job_begun> = fields_of("job_begun", "job", "name_space");

@@ -18,13 +18,24 @@
 
 namespace mobula::simulation {
 
+/// What a head needs of whoever runs the nodes.
+class node_undertaker {
+ public:
+  /// See `lasting_host`.
+  virtual void take_for_dead(party node) = 0;
+
+ protected:
+  ~node_undertaker() = default;
+};
+
 /// It dies and comes back under the same name. While it is dead nothing reaches it, and what it
 /// knew at its death can be looked at.
 class head_process final : public party_process, private engine::lasting_host {
  public:
-  head_process(shared_state& shared, party self)
+  head_process(shared_state& shared, party self, node_undertaker& nodes)
       : party_process(shared.sim, self),
         shared_(shared),
+        nodes_(nodes),
         random_(shared.sim.random().split("head's disk")) {
     begin_life();
   }
@@ -124,8 +135,12 @@ class head_process final : public party_process, private engine::lasting_host {
   }
   void send(party to, std::span<const std::byte> message) override { send_bytes(to, message); }
   void warn(const std::string& text) override { shared_.warn(text, text); }
+  void take_for_dead(party node) override {
+    later([this, node] { nodes_.take_for_dead(node); });
+  }
 
   shared_state& shared_;
+  node_undertaker& nodes_;
   random_stream random_;
   std::vector<std::byte> snapshot_;
   std::vector<std::byte> log_;

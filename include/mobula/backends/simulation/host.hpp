@@ -26,6 +26,7 @@
 #include "mobula/backends/simulation/node_process.hpp"
 #include "mobula/backends/simulation/roster.hpp"
 #include "mobula/backends/simulation/shared_state.hpp"
+#include "mobula/backends/simulation/silence_watch.hpp"
 #include "mobula/backends/simulation/worker_bodies.hpp"
 #include "mobula/backends/simulation/worker_process.hpp"
 #include "mobula/backends/simulation/world.hpp"
@@ -56,12 +57,15 @@ class turn {
   worker_process* process_ = nullptr;
 };
 
-class simulation_host final : public detail::backend, public process_maker {
+class simulation_host final : public detail::backend,
+                              public process_maker,
+                              public node_undertaker {
  public:
   simulation_host(const runtime_options& options, std::uint32_t epoch)
       : world_(options.simulation.seed, limit_of(options.simulation.time_limit),
                stacks_of(options.simulation.stack_bytes), &hooks_),
-        shared_(world_, options, epoch) {
+        shared_(world_, options, epoch),
+        silences_(world_, roster_, limit_of(options.node_silence)) {
     engine::link_options& links = world_.links();
     // A peer is never taken for dead, it is known to be.
     links.silence = std::chrono::hours(24 * 365);
@@ -69,14 +73,16 @@ class simulation_host final : public detail::backend, public process_maker {
     plan_ = plan_of_run(options.simulation.faults, world_.random());
     world_.set_clocks(plan_.clock_skew.count_ns(), parts_per_million(plan_.clock_drift));
     if (options.simulation.nodes.size() > 1) {
-      head_ = std::make_unique<head_process>(shared_, world_.next_party());
+      head_ = std::make_unique<head_process>(shared_, world_.next_party(), *this);
       world_.add(*head_, head_->self());
+      world_.on_blocked = [this](party from, party to) { silences_.frame_was_lost(from, to); };
     }
     node_options first = options.simulation.nodes.front();
     make_driven(first, options);
     node_process& home = make_node(first);
     driver_ = std::make_unique<worker_process>(shared_, world_.next_party(), home.home(), home);
     world_.add(*driver_, home.self());
+    roster_.set_driver(*driver_);
     home.begin();
     home.joined(driver_->self(), engine::party_kind::driver);
     for (std::size_t i = 1; i < options.simulation.nodes.size(); ++i) {
@@ -393,26 +399,18 @@ class simulation_host final : public detail::backend, public process_maker {
   void let_all_join();
   void look_at_silence(const ways& changed);
   void look_at_silence(node_process& node);
-  void look_at_pairs();
   [[nodiscard]] bool are_apart(party one, party other) const;
-  [[nodiscard]] bool is_with_head(const node_process& node);
-  [[nodiscard]] node_process& chosen_of(node_process& one, node_process& other) const;
   void go_and_return(node_process& node);
   void let_come_back();
   void bury(node_process& node);
   void come_back(party machine, const node_options& what);
   void return_later(party machine, const node_options& what, instant after);
-  template <class Visit>
-  void for_each_party_on(const node_process& node, Visit visit) {
-    visit(node);
-    if (is_drivers(node)) visit(*driver_);
-    roster_.for_each_worker_on(node.self(), visit);
-  }
 
-  // process_maker
+  // process_maker, node_undertaker
 
   void start_worker(node_process& node) override;
   void leave(node_process& node) override;
+  void take_for_dead(party node) override;
   void end_worker(party worker, const engine::death& how) override {
     if (worker_process* const one = roster_.worker(worker)) kill(*one, how);
   }
@@ -470,10 +468,10 @@ class simulation_host final : public detail::backend, public process_maker {
   std::uint64_t cuts_made_ = 0;
   std::map<party, node_record> records_;              ///< of those that live
   std::vector<std::pair<party, node_options>> gone_;  ///< that come back when others can be heard
-  std::map<std::pair<party, party>, instant> apart_since_;  ///< nodes that don't hear each other
   std::unique_ptr<worker_process> driver_;
   std::vector<std::unique_ptr<worker_process>> workers_;  ///< the dead ones too
   roster roster_;
+  silence_watch silences_;
 };
 
 // --- Turns ---------------------------------------------------------------------------------------

@@ -195,7 +195,6 @@ inline void simulation_host::restart_head() {
   for (const auto& one : nodes_) connect(*one);
   connect(*driver_);
   for (const auto& one : workers_) connect(*one);
-  look_at_pairs();
   let_come_back();
 }
 
@@ -203,7 +202,7 @@ inline void simulation_host::restart_head() {
 
 inline void simulation_host::pause(node_process& node, instant lasts) {
   if (world_.events().held(node.self())) return;
-  for_each_party_on(node, [this](const party_base& one) {
+  roster_.for_each_party_on(node, [this](const party_base& one) {
     if (one.alive()) world_.events().hold(one.self());
   });
   if (head_ && node.alive()) look_at_silence(node);
@@ -212,7 +211,7 @@ inline void simulation_host::pause(node_process& node, instant lasts) {
                         [this, &node] { release(node); });
 }
 inline void simulation_host::release(node_process& node) {
-  for_each_party_on(node, [this](const party_base& one) {
+  roster_.for_each_party_on(node, [this](const party_base& one) {
     if (one.alive()) world_.events().release(one.self());
   });
   if (head_ && node.alive()) look_at_silence(node);
@@ -233,6 +232,7 @@ inline void simulation_host::unblock(std::uint64_t cut) {
   for (const auto& [from, to] : which) world_.net().unblock(from, to);
   cuts_.erase(at);
   world_.tell_deaths();
+  silences_.way_is_open();
   look_at_silence(which);
 }
 inline void simulation_host::unblock_all() {
@@ -251,7 +251,6 @@ inline void simulation_host::look_at_silence(const ways& changed) {
     node_process* const node = roster_.node_on(one);
     if (node != nullptr && node->alive()) look_at_silence(*node);
   }
-  look_at_pairs();
   let_come_back();
 }
 /// Who was dead to the head, and can hear it again.
@@ -325,67 +324,19 @@ inline bool simulation_host::all_hear_all() {
          std::none_of(nodes_.begin(), nodes_.end(), is_held) &&
          std::none_of(workers_.begin(), workers_.end(), is_held);
 }
-inline bool simulation_host::is_with_head(const node_process& node) {
-  return head_->is_up() && !world_.events().held(node.self()) &&
-         !are_apart(node.self(), head_->self());
-}
-/// Of two nodes that have not heard each other for `node_silence`, and that the head hears, one is
-/// dead from then on: both can't go on, for neither would ever know what became of what it has at
-/// the other. Who is cut from the head is judged by that alone.
-inline void simulation_host::look_at_pairs() {
-  if (shared_.options.node_silence.is_none() || (cuts_.empty() && apart_since_.empty())) return;
-  std::vector<node_process*> due;
-  for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    for (std::size_t j = i + 1; j < nodes_.size() && nodes_[i]->alive(); ++j) {
-      node_process &one = *nodes_[i], &other = *nodes_[j];
-      const std::pair pair{one.self(), other.self()};
-      if (!other.alive() || !are_apart(one.self(), other.self())) {
-        apart_since_.erase(pair);
-        continue;
-      }
-      const auto [at, is_new] = apart_since_.try_emplace(pair, world_.now());
-      const machine_clock& by = head_->own_clock();
-      const instant end =
-          by.when(by.at(at->second) + shared_.options.node_silence.count_ns());
-      if (is_new) {
-        world_.events().at(end, {event_kind::fault, 14, one.self().value(), {}},
-                           [this] {
-                             look_at_pairs();
-                             let_come_back();
-                           });
-      } else if (world_.now() >= end && is_with_head(one) && is_with_head(other)) {
-        due.push_back(&chosen_of(one, other));
-      }
-    }
-  }
-  std::erase_if(apart_since_, [this](const auto& one) {
-    const auto is_dead = [this](party who) {
-      const node_process* const node = find_node(who);
-      return node == nullptr || !node->alive();
-    };
-    return is_dead(one.first.first) || is_dead(one.first.second);
-  });
-  for (node_process* const one : due) {
-    if (!one->alive()) continue;
-    bury(*one);
-    go_and_return(*one);
-  }
-}
-/// Not the driver's; else who is cut from more nodes, of equals the younger.
-inline node_process& simulation_host::chosen_of(node_process& one, node_process& other) const {
-  if (is_drivers(one)) return other;
-  const auto cut_from = [this](const node_process& node) {
-    return std::count_if(nodes_.begin(), nodes_.end(), [&](const auto& each) {
-      return each->alive() && are_apart(each->self(), node.self());
-    });
-  };
-  return cut_from(one) > cut_from(other) ? one : other;
+/// Of two nodes that don't hear each other the head has chosen this one. It ends when it hears of
+/// that.
+inline void simulation_host::take_for_dead(party node) {
+  node_process* const one = find_node(node);
+  if (one == nullptr || !one->alive() || records_.at(node).is_buried) return;
+  bury(*one);
+  look_at_silence(*one);
 }
 /// The head takes it for dead, and so does everybody who hears of the head. Whatever it still says
 /// reaches nobody.
 inline void simulation_host::bury(node_process& node) {
   records_.at(node.self()).is_buried = true;
-  for_each_party_on(node,
+  roster_.for_each_party_on(node,
                     [this](const party_base& one) { world_.cut_far_links_of(one, head_->self()); });
 }
 /// As a new node.

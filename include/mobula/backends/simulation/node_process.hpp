@@ -79,6 +79,10 @@ class node_process final : public party_process,
   void saw_death(const engine::death& what) {
     event([&] { node_.party_gone(what, now()); });
   }
+  /// What is sent to that node does not get there, or does again.
+  void other_unheard(party other, bool is_heard_again) {
+    event([&] { node_.other_unheard(other, is_heard_again); });
+  }
   void memory_used(std::uint64_t total, std::span<const engine::worker_usage> usage) {
     event([&] { node_.memory_used(total, usage, now()); });
   }

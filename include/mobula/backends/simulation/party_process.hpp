@@ -84,6 +84,14 @@ class party_process : public party_base {
     return out;
   }
   bool has_peer(party who) const override { return peers_.contains(who); }
+  /// Something that was sent to one of those is not known to have arrived.
+  template <class Test>
+  [[nodiscard]] bool waits_for_acks_of_any(Test is_one) const {
+    for (const auto& [who, one] : peers_) {
+      if (!one->cut && one->link.unacknowledged_bytes() != 0 && is_one(who)) return true;
+    }
+    return false;
+  }
   /// The head was dead, and is there again: there is a new link to it.
   void head_is_back() {
     if (!alive_) return;

@@ -23,6 +23,23 @@ class roster {
     workers_on_[one.home().node].push_back(&one);
   }
 
+  void set_driver(worker_process& one) { driver_ = &one; }
+
+  /// Where that process is, or itself. Null: it is on none.
+  node_process* home_of(party who) const {
+    if (node_process* const one = node(who)) return one;
+    if (driver_ != nullptr && who == driver_->self()) return node(driver_->home().node);
+    const worker_process* const one = worker(who);
+    return one == nullptr ? nullptr : node(one->home().node);
+  }
+  /// Calls `visit` for a node, its driver and its workers, the dead ones too.
+  template <class Visit>
+  void for_each_party_on(const node_process& home, Visit visit) const {
+    visit(home);
+    if (driver_ != nullptr && driver_->home().node == home.self()) visit(*driver_);
+    for_each_worker_on(home.self(), visit);
+  }
+
   /// Null.
   node_process* node(party who) const { return find(nodes_, who); }
   worker_process* worker(party who) const { return find(workers_, who); }
@@ -43,6 +60,7 @@ class roster {
     return at == in.end() ? nullptr : at->second;
   }
 
+  worker_process* driver_ = nullptr;
   std::map<party, node_process*> nodes_;
   std::map<party, node_process*> on_machine_;
   std::map<party, worker_process*> workers_;

@@ -145,7 +145,10 @@ class world {
   /// A frame leaves.
   void carry(party from, party to, std::span<const std::byte> frame) {
     const arrivals when = network_.send(from, to, frame.size(), now());
-    if (when.empty()) return;
+    if (when.empty()) {
+      if (on_blocked && network_.is_blocked(from, to)) on_blocked(from, to);
+      return;
+    }
     auto bytes = std::make_shared<const std::vector<std::byte>>(frame.begin(), frame.end());
     instant& latest = latest_[{from, to}];
     for (const instant at : when) {
@@ -193,6 +196,8 @@ class world {
     }
   }
 
+  /// A frame was lost because its way is blocked.
+  std::function<void(party from, party to)> on_blocked;
   /// Every message that a machine receives, for those who look on.
   std::function<void(instant now, party from, party to, const engine::message&)> watcher;
   void saw(party from, party to, const engine::message& one) {

@@ -26,6 +26,7 @@
 #include "mobula/engine/head/groups.hpp"
 #include "mobula/engine/head/host.hpp"
 #include "mobula/engine/head/jobs.hpp"
+#include "mobula/engine/head/unheard.hpp"
 #include "mobula/engine/head/values.hpp"
 #include "mobula/engine/messages.hpp"
 #include "mobula/engine/party_ranges.hpp"
@@ -44,7 +45,7 @@ inline constexpr bool is_for_head =
     std::is_same_v<Message, end_job> || std::is_same_v<Message, drain_node> ||
     std::is_same_v<Message, node_drained> || std::is_same_v<Message, put_value> ||
     std::is_same_v<Message, get_value> || std::is_same_v<Message, erase_values> ||
-    std::is_same_v<Message, list_keys>;
+    std::is_same_v<Message, list_keys> || std::is_same_v<Message, node_unheard>;
 
 /// The rules are in docs/ENGINE.md, "Many nodes". It has no part in a task that finds room on its
 /// own node; its work grows with what changes: members, deaths, leases that move, reports of what
@@ -62,6 +63,7 @@ class head {
         rooms_(options.placing_patience),
         demands_(rooms_.free_view(), decisions_),
         groups_(options_, host, rooms_, decisions_),
+        unheard_(options_.unheard_patience),
         values_(options_.values, host, decisions_) {}
   head(const head&) = delete;
   head& operator=(const head&) = delete;
@@ -114,6 +116,13 @@ class head {
     forget(what.what.who);
     end_job_of(what.what.who, to_string(what.what));
     host_.send(options_.self, message(std::move(what)));
+  }
+  /// Of one that is no member it is old news.
+  void receive(party from, node_unheard&& what, instant now) {
+    now_ = now;
+    if (!members_.contains(from) || what.node == from) return stray();
+    if (what.is_heard_again) return unheard_.heard(from, what.node);
+    if (members_.contains(what.node)) unheard_.unheard(from, what.node, now);
   }
   void receive(party from, drain_node&& what, instant now) {
     now_ = now;
@@ -239,6 +248,8 @@ class head {
       demands_.look_at_all(*this);
     }
     groups_.timer(now);
+    const auto has_driver = [this](party node) { return !jobs_.of_node(node).empty(); };
+    for (const party node : unheard_.judge(now, has_driver)) host_.take_for_dead(node);
   }
 
   // --- For whoever keeps a log -------------------------------------------------------------------
@@ -255,6 +266,8 @@ class head {
   const head_jobs& jobs() const noexcept { return jobs_; }
   const head_values& values() const noexcept { return values_; }
   std::size_t member_count() const noexcept { return members_.size(); }
+  /// Pairs of members that don't hear each other.
+  std::size_t unheard_count() const noexcept { return unheard_.count(); }
   std::size_t waiting_count() const noexcept { return demands_.count(); }
   std::uint64_t stray_count() const noexcept { return stray_; }
   /// What it costs to remember the dead.
@@ -267,6 +280,7 @@ class head {
     groups_.verify();
     jobs_.verify();
     values_.verify();
+    unheard_.verify();
     groups_.for_each([this](const kept_group& one) {
       MOBULA_ASSERT(one.job == 0 || jobs_.find(one.job) != nullptr, "a group ends with its job");
     });
@@ -282,7 +296,7 @@ class head {
   /// What it knows between two events, but for what nodes report again: see `state.hpp`.
   template <class Archive>
   void state(Archive& of) {
-    of(rooms_, demands_, groups_, jobs_, values_, members_, watched_, dead_, late_);
+    of(rooms_, demands_, groups_, jobs_, values_, unheard_, members_, watched_, dead_, late_);
     if constexpr (!Archive::is_reading) return;
     cut_.clear();
     for (const auto& [who, late] : late_) cut_.insert({late, who});
@@ -320,7 +334,8 @@ class head {
   };
   /// But for what a change of the view may lead to.
   instant next_own_timer() const noexcept {
-    return std::min(cut_.empty() ? never : cut_.begin()->first, groups_.next_timer());
+    return std::min({cut_.empty() ? never : cut_.begin()->first, groups_.next_timer(),
+                     unheard_.next_timer()});
   }
   void stray() noexcept { ++stray_; }
   void count(bool sense) noexcept { stray_ += !sense; }
@@ -370,6 +385,7 @@ class head {
     members_.erase(at);
     dead_.insert(who);
     rooms_.leave(who);
+    unheard_.gone(who);
     demands_.asker_gone(who);
     groups_.node_gone(who);
     for (const std::uint64_t job : jobs_.of_node(who)) {
@@ -396,6 +412,7 @@ class head {
   demands demands_;
   head_groups groups_;
   head_jobs jobs_;
+  unheard_nodes unheard_;
   head_values values_;
   std::map<party, member> members_;
   std::map<party, std::set<party>> watched_;

@@ -16,6 +16,10 @@ class head_host : public outbox {
  public:
   /// For the user's eyes, said once.
   virtual void warn(const std::string& text) = 0;
+  /// A member is dead from now on, though it may live: its links to the head, and to all others
+  /// that hear the head, are to be cut, and it is to end when it hears of that. Followed by
+  /// `head::party_cut`; said again until that comes.
+  virtual void take_for_dead(party node) = 0;
 
  protected:
   ~head_host() = default;
@@ -46,6 +50,9 @@ struct head_options {
   /// Nodes that have refused a group's bundles are not asked again for so long. Source: a report
   /// that says what they have is there by then.
   instant group_rest = 100'000'000;
+  /// When a node says that it does not hear another one, others have so long to say the same of
+  /// whom they don't hear. Source: their clocks and frames that are sent again differ by less.
+  instant unheard_patience = 1'500'000'000;
   value_limits values{};
 };
 

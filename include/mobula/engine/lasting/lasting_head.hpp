@@ -40,6 +40,8 @@ class lasting_host {
   virtual void send(party to, std::span<const std::byte> message) = 0;
   /// For the user's eyes, said once.
   virtual void warn(const std::string& text) = 0;
+  /// As of `head_host`. Followed by `party_cut`.
+  virtual void take_for_dead(party node) = 0;
 
  protected:
   ~lasting_host() = default;
@@ -370,6 +372,10 @@ class lasting_head : private head_host, private directory_host {
   }
   void warn(const std::string& text) override {
     if (!is_replaying_) host_.warn(text);
+  }
+  /// A head that comes back says it again, while the node is not cut.
+  void take_for_dead(party node) override {
+    if (!is_replaying_) host_.take_for_dead(node);
   }
 
   const lasting_options options_;

@@ -100,6 +100,12 @@ class node {
     store_.party_joined(who);
     leases_.schedule(now);
   }
+  /// Its host finds that what was sent to another node, or to a process on it, does not get there,
+  /// for `node_silence` by this node's clock; or, after that, that it does. The head has the word.
+  void other_unheard(party who, bool is_heard_again) {
+    if (options_.head.empty() || who == options_.self) return;
+    host_.send(options_.head, message(node_unheard{who, is_heard_again}));
+  }
   void worker_failed_to_start(const std::string& why, instant now, std::uint64_t of_kind = 0) {
     leases_.start_failed(of_kind, why, now);
     leases_.schedule(now);
