@@ -246,7 +246,8 @@ class random_program {
         made.of.push_back(b);
         made.value = x + 1;
         made.result = mobula::async<doze_after>(
-            {.cpus = 0, .max_retries = retries, .after = {of_b}}, made.work, items_[b].work, of_a);
+            {.cpus = 0, .max_retries = retries, .after = {of_b}, .timeout = patience}, made.work,
+            items_[b].work, of_a);
         return add(std::move(made));
       case 18:
         return check(a);
