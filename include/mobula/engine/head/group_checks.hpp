@@ -32,6 +32,9 @@ inline void head_groups::verify() const {
                   "no group waits where there is room");
   }
   MOBULA_ASSERT(names == names_.size(), "only groups have names");
+  groups_by_node by_node;
+  by_node.count(groups_);
+  MOBULA_ASSERT(by_node == by_node_, "a node's groups are those with bundles there");
   MOBULA_ASSERT(resting <= resting_.size(), "who rests is woken");
   const kept_group* const insists = find(insisting_);
   MOBULA_ASSERT(

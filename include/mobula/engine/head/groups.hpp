@@ -19,6 +19,7 @@
 #include "mobula/engine/head/bundle_policies.hpp"
 #include "mobula/engine/head/cluster_rooms.hpp"
 #include "mobula/engine/head/decisions.hpp"
+#include "mobula/engine/head/groups_by_node.hpp"
 #include "mobula/engine/head/host.hpp"
 #include "mobula/engine/head/kept_group.hpp"
 #include "mobula/engine/messages.hpp"
@@ -31,7 +32,7 @@ namespace mobula::engine {
 /// Invariants: a group stands in line exactly while it is not whole; of those, one at most insists;
 /// a bundle that is somewhere is on a member; nobody waits for room that the view has, but for who
 /// rests. A name belongs to one group.
-/// Cost: a look O(groups that wait) choices; a node's death O(bundles).
+/// Cost: a look O(groups that wait) choices; a node's death O(bundles of the groups that it has).
 class head_groups {
  public:
   head_groups(const head_options& options, head_host& host, cluster_rooms& rooms,
@@ -178,9 +179,10 @@ class head_groups {
     kept_group* const known = find(what.group);
     if (known == nullptr || what.attempt != known->attempt) return is_old(known, what.attempt);
     bool is_asked = false;
-    for (bundle_record& one : known->places) {
+    for (std::size_t at = 0; at < known->places.size(); ++at) {
+      const bundle_record& one = known->places[at];
       if (one.phase != bundle_phase::asked || one.node != from) continue;
-      one = {};
+      by_node_.put(*known, at, {});
       is_asked = true;
     }
     if (!is_asked) return true;
@@ -195,7 +197,8 @@ class head_groups {
   }
   /// It takes no bundles any more. Those that it has it keeps until it has left.
   void node_drains(party who) {
-    for (auto& [number, one] : groups_) {
+    for (const std::uint64_t number : by_node_.on(who)) {
+      kept_group& one = groups_.find(number)->second;
       const bool is_trying =
           std::any_of(one.places.begin(), one.places.end(), [who](const bundle_record& place) {
             return place.node == who && place.phase != bundle_phase::committed;
@@ -205,12 +208,13 @@ class head_groups {
   }
   /// It is in no view any more. Its bundles are lost.
   void node_gone(party who) {
-    for (auto& [number, one] : groups_) {
+    for (const std::uint64_t number : by_node_.on(who)) {
+      kept_group& one = groups_.find(number)->second;
       bool is_lost = false, is_trying = false;
-      for (bundle_record& place : one.places) {
-        if (place.node != who) continue;
-        (place.phase == bundle_phase::committed ? is_lost : is_trying) = true;
-        place = {};
+      for (std::size_t at = 0; at < one.places.size(); ++at) {
+        if (one.places[at].node != who) continue;
+        (one.places[at].phase == bundle_phase::committed ? is_lost : is_trying) = true;
+        by_node_.put(one, at, {});
       }
       // Where more is lost than is being placed anew, all of that is placed together.
       if (is_trying || (is_lost && one.is_busy())) give_up(one);
@@ -254,6 +258,8 @@ class head_groups {
 
   std::size_t count() const noexcept { return groups_.size(); }
   std::size_t waiting_count() const noexcept { return waiting_.size(); }
+  /// At how many groups it has looked for nodes that went, ever.
+  std::uint64_t visited() const noexcept { return by_node_.visited(); }
   /// Null where it is not known (any more).
   const kept_group* find(std::uint64_t number) const {
     const auto at = groups_.find(number);
@@ -275,6 +281,7 @@ class head_groups {
     if constexpr (!Archive::is_reading) return;
     names_.clear();
     waiting_.clear();
+    by_node_.count(groups_);
     for (const auto& [number, one] : groups_) {
       if (!one.name.empty()) names_[{one.name_space, one.name}] = number;
       if (!one.is_whole()) waiting_.insert(number);
@@ -316,6 +323,7 @@ class head_groups {
     }
     end_insisting(one);
     waiting_.erase(one.number);
+    for (std::size_t at = 0; at < one.places.size(); ++at) by_node_.put(one, at, {});
     groups_.erase(one.number);
   }
 
@@ -353,7 +361,7 @@ class head_groups {
     std::map<party, prepare_bundles> all;
     for (std::uint32_t at = 0; at < nodes.size(); ++at) {
       if (one.places[at].phase == bundle_phase::committed) continue;
-      one.places[at] = {bundle_phase::asked, nodes[at]};
+      by_node_.put(one, at, {bundle_phase::asked, nodes[at]});
       all[nodes[at]].bundles.push_back({at, one.bundles[at].resources});
       if (at_once) rooms_.place(nodes[at], one.bundles[at].resources, now);
     }
@@ -394,8 +402,8 @@ class head_groups {
     for (const party node : one.nodes(bundle_phase::asked, bundle_phase::prepared)) {
       host_.send(node, message(release_bundles{one.number, one.attempt, {}}));
     }
-    for (bundle_record& place : one.places) {
-      if (place.phase != bundle_phase::committed) place = {};
+    for (std::size_t at = 0; at < one.places.size(); ++at) {
+      if (one.places[at].phase != bundle_phase::committed) by_node_.put(one, at, {});
     }
     end_insisting(one);
   }
@@ -472,6 +480,7 @@ class head_groups {
   std::map<std::uint64_t, kept_group> groups_;
   std::map<std::pair<std::string, std::string>, std::uint64_t> names_;  ///< by namespace and name
   std::set<std::uint64_t> waiting_;
+  groups_by_node by_node_;
   std::uint64_t insisting_ = 0;                            ///< who waits in nodes' lines; 0: nobody
   std::deque<std::pair<instant, std::uint64_t>> resting_;  ///< until when, in order
   std::uint64_t made_ = 0;

@@ -142,6 +142,7 @@ class head {
       return;
     }
     at->second.drains = true;
+    draining_.insert(what.node);
     rooms_.drain(what.node);
     host_.send(from, message(drain_answer{what.request, {}}));
     host_.send(what.node, message(leave_cluster{what.lasts, who_stays()}));
@@ -270,6 +271,8 @@ class head {
   std::size_t unheard_count() const noexcept { return unheard_.count(); }
   std::size_t waiting_count() const noexcept { return demands_.count(); }
   std::uint64_t stray_count() const noexcept { return stray_; }
+  /// At how many nodes and groups it has looked for changes of others, ever.
+  std::uint64_t visited() const noexcept { return visited_ + groups_.visited(); }
   /// What it costs to remember the dead.
   std::size_t dead_range_count() const noexcept { return dead_.range_count(); }
 
@@ -289,6 +292,7 @@ class head {
     for (const auto& [who, one] : members_) {
       MOBULA_ASSERT(rooms_.contains(who), "a member is in the views");
       watchers += one.watchers.size();
+      MOBULA_ASSERT(one.drains == draining_.contains(who), "who drains is known");
     }
     for (const auto& [who, nodes] : watched_) watched += nodes.size();
     MOBULA_ASSERT(watchers == watched, "who watches is watched");
@@ -300,6 +304,10 @@ class head {
     if constexpr (!Archive::is_reading) return;
     cut_.clear();
     for (const auto& [who, late] : late_) cut_.insert({late, who});
+    draining_.clear();
+    for (const auto& [who, one] : members_) {
+      if (one.drains) draining_.insert(who);
+    }
   }
 
   // --- For `demands` -----------------------------------------------------------------------------
@@ -367,6 +375,7 @@ class head {
   /// Nodes to which those that leave may give what they store.
   std::vector<party> who_stays() const {
     std::vector<party> all;
+    visited_ += members_.size();
     for (const auto& [who, one] : members_) {
       if (!one.drains) all.push_back(who);
     }
@@ -374,8 +383,10 @@ class head {
   }
   /// That is another list now; one of those who drain knows it.
   void tell_who_drains(party knows = {}) {
-    for (const auto& [who, one] : members_) {
-      if (one.drains && who != knows) host_.send(who, message(other_nodes{who_stays()}));
+    if (draining_.empty()) return;
+    const std::vector<party> stay = who_stays();
+    for (const party who : draining_) {
+      if (who != knows) host_.send(who, message(other_nodes{stay}));
     }
   }
   void node_gone(party who, death_kind how) {
@@ -383,6 +394,7 @@ class head {
     const auto at = members_.find(who);
     const std::set<party> watchers = std::move(at->second.watchers);
     members_.erase(at);
+    draining_.erase(who);
     dead_.insert(who);
     rooms_.leave(who);
     unheard_.gone(who);
@@ -415,6 +427,7 @@ class head {
   unheard_nodes unheard_;
   head_values values_;
   std::map<party, member> members_;
+  std::set<party> draining_;  ///< of those
   std::map<party, std::set<party>> watched_;
   /// Whoever was: none of them joins any more, for the directory takes it for dead.
   party_ranges dead_;
@@ -422,6 +435,7 @@ class head {
   std::set<std::pair<instant, party>> cut_;  ///< the same
   instant now_ = 0;
   std::uint64_t stray_ = 0;
+  mutable std::uint64_t visited_ = 0;
 };
 
 }  // namespace mobula::engine
