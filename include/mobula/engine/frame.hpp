@@ -14,6 +14,7 @@
 ///
 /// Numbers are little endian. A frame with any bit flipped is as good as lost.
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -51,21 +52,36 @@ inline constexpr std::size_t frame_checked_bytes = 36;
 inline constexpr std::uint32_t frame_magic = 0x6c626f6d;
 
 inline void store(std::byte* at, std::uint64_t value, std::size_t bytes) noexcept {
+  if constexpr (std::endian::native == std::endian::little) {
+    std::memcpy(at, &value, bytes);
+    return;
+  }
   for (std::size_t i = 0; i < bytes; ++i) at[i] = static_cast<std::byte>(value >> (8 * i));
 }
 inline std::uint64_t load(const std::byte* at, std::size_t bytes) noexcept {
   std::uint64_t value = 0;
+  if constexpr (std::endian::native == std::endian::little) {
+    std::memcpy(&value, at, bytes);
+    return value;
+  }
   for (std::size_t i = 0; i < bytes; ++i) value |= static_cast<std::uint64_t>(at[i]) << (8 * i);
   return value;
 }
-inline std::uint32_t frame_check(std::span<const std::byte> frame) noexcept {
+inline std::uint32_t check_of(std::span<const std::byte> frame) noexcept {
   return crc32c(frame.subspan(frame_header_bytes), crc32c(frame.first(frame_checked_bytes)));
 }
 
 }  // namespace wire
 
+/// Whether frames carry a check of all that is in them. Both ends agree.
+enum class frame_check : std::uint8_t {
+  checked,
+  unchecked  ///< nothing on the way can damage one; the field is 0
+};
+
 /// Writes the header in front of what `frame` carries already, behind the first 40 bytes.
-inline void write_header(std::span<std::byte> frame, const frame_header& header) noexcept {
+inline void write_header(std::span<std::byte> frame, const frame_header& header,
+                         frame_check how = frame_check::checked) noexcept {
   MOBULA_ASSERT(frame.size() >= frame_header_bytes, "a frame has room for its header");
   std::byte* const at = frame.data();
   const auto flags = static_cast<unsigned>(header.from) | (header.last ? 2u : 0u);
@@ -77,18 +93,19 @@ inline void write_header(std::span<std::byte> frame, const frame_header& header)
   wire::store(at + 16, header.sequence, 8);
   wire::store(at + 24, header.ack, 8);
   wire::store(at + 32, frame.size() - frame_header_bytes, 4);
-  wire::store(at + 36, wire::frame_check(frame), 4);
+  wire::store(at + 36, how == frame_check::checked ? wire::check_of(frame) : 0, 4);
 }
 
 /// False for what is no whole frame of this version, or is damaged, or means nothing.
-[[nodiscard]] inline bool read_header(std::span<const std::byte> frame,
-                                      frame_header& header) noexcept {
+[[nodiscard]] inline bool read_header(std::span<const std::byte> frame, frame_header& header,
+                                      frame_check how = frame_check::checked) noexcept {
   if (frame.size() < frame_header_bytes) return false;
   const std::byte* const at = frame.data();
   if (wire::load(at, 4) != wire::frame_magic) return false;
   if (wire::load(at + 4, 2) != frame_version) return false;
   if (wire::load(at + 32, 4) != frame.size() - frame_header_bytes) return false;
-  if (wire::load(at + 36, 4) != wire::frame_check(frame)) return false;
+  const std::uint64_t check = how == frame_check::checked ? wire::check_of(frame) : 0;
+  if (wire::load(at + 36, 4) != check) return false;
   const std::uint64_t type = wire::load(at + 6, 1);
   const std::uint64_t flags = wire::load(at + 7, 1);
   if (type < 1 || type > 3 || flags > 3) return false;

@@ -114,7 +114,7 @@ class link {
   void frame_arrived(std::span<const std::byte> frame, instant now) {
     if (dead_) return;
     frame_header header;
-    if (!read_header(frame, header)) {
+    if (!read_header(frame, header, with_.frames)) {
       ++counts_.damaged;
       return;
     }
@@ -222,7 +222,8 @@ class link {
 
   /// Puts the header in front of a data frame and sends it, with the ack that is owed.
   void send_data(std::span<std::byte> frame, std::uint64_t sequence, bool last) {
-    write_header(frame, {frame_type::data, end_, last, session_, sequence, in_.received()});
+    write_header(frame, {frame_type::data, end_, last, session_, sequence, in_.received()},
+                 with_.frames);
     if (!in_.has_gap()) ack_is_sent();  // Else the mask is still owed.
     ++counts_.frames_sent;
     host_->send_frame(frame);
@@ -244,7 +245,7 @@ class link {
   void send_bare(frame_type type) {
     bare_.resize(frame_header_bytes);
     if (type == frame_type::ack) in_.append_mask(bare_);
-    write_header(bare_, {type, end_, false, session_, 0, in_.received()});
+    write_header(bare_, {type, end_, false, session_, 0, in_.received()}, with_.frames);
     ++counts_.frames_sent;
     host_->send_frame(bare_);
   }

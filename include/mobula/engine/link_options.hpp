@@ -7,6 +7,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "mobula/engine/frame.hpp"
+
 namespace mobula::engine {
 
 /// The two ends may differ: where the receiver's window is the smaller, frames are sent twice.
@@ -28,6 +30,8 @@ struct link_options {
   /// A peer that is silent for so long is asked for a sign of life; 0: never. Below `silence`.
   std::chrono::nanoseconds keep_alive = std::chrono::nanoseconds(0);
 
+  /// `unchecked` only where nothing on the way can damage a frame. The same at both ends.
+  frame_check frames = frame_check::checked;
   /// What a frame carries at most; longer messages are cut.
   std::size_t frame_bytes_max = 64 * 1024;
   /// How many frames, and bytes, are on their way at once. A receiver keeps as much that came too
