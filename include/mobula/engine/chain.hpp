@@ -5,7 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <memory>
 #include <vector>
 
 #include "mobula/core/assert.hpp"
@@ -84,20 +84,20 @@ class slots {
     }
     // So that giving back never allocates.
     if (free_.capacity() <= all_.size()) free_.reserve(2 * (all_.size() + 1));
-    T& made = all_.emplace_back();
+    T& made = *all_.emplace_back(std::make_unique<T>());
     made.slot = static_cast<std::uint32_t>(all_.size() - 1);
     return made;
   }
   void give(T& one) { free_.push_back(&one); }
 
   /// `T::slot` is its index, which never changes.
-  T& at(std::size_t index) { return all_[index]; }
-  const T& at(std::size_t index) const { return all_[index]; }
+  T& at(std::size_t index) { return *all_[index]; }
+  const T& at(std::size_t index) const { return *all_[index]; }
   std::size_t capacity() const noexcept { return all_.size(); }
   std::size_t used() const noexcept { return all_.size() - free_.size(); }
 
  private:
-  std::deque<T> all_;
+  std::vector<std::unique_ptr<T>> all_;  ///< a deque takes much to be empty, and there are many
   std::vector<T*> free_;
 };
 

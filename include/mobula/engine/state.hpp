@@ -30,6 +30,7 @@
 
 #include "mobula/core/error_fields.hpp"
 #include "mobula/engine/codec.hpp"
+#include "mobula/engine/fifo.hpp"
 
 namespace mobula::engine {
 
@@ -107,6 +108,10 @@ class state_writer {
   }
   template <class T>
   void put(std::deque<T>& list) {
+    put_all(list);
+  }
+  template <class T>
+  void put(fifo<T>& list) {
     put_all(list);
   }
   template <class Key, class T>
@@ -197,6 +202,10 @@ class state_reader {
   }
   template <class T>
   void get(std::deque<T>& list) {
+    get_all(list);
+  }
+  template <class T>
+  void get(fifo<T>& list) {
     get_all(list);
   }
   template <class Key, class T>

@@ -93,10 +93,8 @@ inline void program_process::send(party to, engine::task_done&& one) {
 
 inline engine::key_list program_process::uncovered(engine::body& one) {
   engine::key_list kept;
-  const auto at = covers_.find(&one);
-  if (at == covers_.end()) return kept;
-  const engine::key_list mentions = std::move(at->second);
-  covers_.erase(at);
+  if (one.covers.empty()) return kept;
+  const engine::key_list mentions = std::exchange(one.covers, {});
   owner_.refs().end_cover(one.caller, mentions, kept);
   return kept;
 }
@@ -122,7 +120,7 @@ inline void program_process::begin_body(engine::body& one) {
       plain ? owner_.refs().arrived(one.caller, key) : owner_.refs().covered(one.caller, key);
     }
   });
-  covers_[&one] = std::move(mentions);
+  one.covers = std::move(mentions);
 }
 /// For whoever has entered. The slot is another body's afterwards.
 inline void program_process::end_body(engine::body& one, engine::body_end&& end) {
@@ -133,10 +131,7 @@ inline void program_process::end_body(engine::body& one, engine::body_end&& end)
     const engine::key_list sent = end.result.refs;
     engine::key_list arrived;
     if (one.kind == engine::body_kind::constructor) {
-      if (const auto at = covers_.find(&one); at != covers_.end()) {
-        arrived = std::move(at->second);
-        covers_.erase(at);
-      }
+      arrived = std::exchange(one.covers, {});
     } else {
       end.kept = uncovered(one);
     }

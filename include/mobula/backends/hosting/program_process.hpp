@@ -466,7 +466,6 @@ class program_process : private engine::owner_host, private engine::executor_hos
   std::map<std::uint64_t, std::shared_ptr<group_asked>> group_questions_;
   std::unordered_map<engine::object_key, std::shared_ptr<store_answer>> creations_;
   std::unordered_map<engine::object_key, pin_state> pins_;
-  boost::unordered_flat_map<const engine::body*, engine::key_list> covers_;
   /// Generators' bodies that wait for room.
   std::unordered_map<const engine::body*, completion*> waits_for_room_;
   std::uint64_t requests_ = 0;

@@ -4,13 +4,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "mobula/engine/executor/body.hpp"
+#include "mobula/engine/fifo.hpp"
 #include "mobula/engine/messages.hpp"
 
 namespace mobula::engine {
@@ -24,7 +24,7 @@ struct call_group {
   std::uint32_t away = 0;      ///< those that gave way and do not run
   body* coroutine = nullptr;   ///< the one whose segment runs, or null
   line waiting;
-  std::deque<body*> coming_back;  ///< of `away`, those that could go on
+  fifo<body*> coming_back;   ///< of `away`, those that could go on
 };
 
 /// Who wants to hear that an actor that he stopped is destroyed.

@@ -53,6 +53,7 @@ struct body {
   push_task push;               ///< of tasks and calls
   actor_life* actor = nullptr;  ///< of all but tasks
   void* user = nullptr;         ///< the host's; null at `run`
+  key_list covers;              ///< the host's: what its arguments mention; empty at `run`
   /// Of a generator, from when its caller has said something. The host takes items out.
   std::unique_ptr<item_room> items;
 

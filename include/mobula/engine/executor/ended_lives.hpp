@@ -4,9 +4,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "mobula/core/error_fields.hpp"
 #include "mobula/engine/executor/key_table.hpp"
@@ -24,11 +24,11 @@ class ended_lives {
   void add(object_key actor, std::uint32_t life, error_ptr why) {
     if (ends_.size() < most_) {
       oldest_ = 0;
-      ends_.push_back({actor, life, std::move(why), nullptr});
-      by_actor_.insert(ends_.back());
+      ends_.push_back(std::make_unique<end>(end{actor, life, std::move(why), nullptr}));
+      by_actor_.insert(*ends_.back());
       return;
     }
-    end& reused = ends_[oldest_];
+    end& reused = *ends_[oldest_];
     by_actor_.erase(reused);
     reused = {actor, life, std::move(why), nullptr};
     by_actor_.insert(reused);
@@ -53,7 +53,7 @@ class ended_lives {
 
   std::size_t most_;
   std::size_t oldest_ = 0;  // once all are in use
-  std::deque<end> ends_;
+  std::vector<std::unique_ptr<end>> ends_;
   key_table<end> by_actor_;
 };
 

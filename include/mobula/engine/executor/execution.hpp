@@ -154,6 +154,7 @@ class execution {
     one.state = body_state::unused;
     one.actor = nullptr;
     one.user = nullptr;
+    one.covers.clear();
     one.lease = nullptr;
     one.group = nullptr;
     one.needs_pins = one.pins_asked = one.pin_failed_ahead = false;

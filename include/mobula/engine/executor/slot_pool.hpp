@@ -3,7 +3,7 @@
 /// Slots with addresses that don't change, used again and again.
 
 #include <cstddef>
-#include <deque>
+#include <memory>
 #include <vector>
 
 #include "mobula/core/assert.hpp"
@@ -16,7 +16,7 @@ template <class Slot>
 class slot_pool {
  public:
   Slot& take() {
-    if (free_.empty()) return slots_.emplace_back();
+    if (free_.empty()) return *slots_.emplace_back(std::make_unique<Slot>());
     Slot& one = *free_.back();
     free_.pop_back();
     return one;
@@ -29,7 +29,7 @@ class slot_pool {
   std::size_t in_use() const noexcept { return slots_.size() - free_.size(); }
 
  private:
-  std::deque<Slot> slots_;
+  std::vector<std::unique_ptr<Slot>> slots_;
   std::vector<Slot*> free_;
 };
 

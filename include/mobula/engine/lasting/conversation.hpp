@@ -5,12 +5,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <span>
 #include <utility>
 #include <vector>
 
 #include "mobula/core/assert.hpp"
+#include "mobula/engine/fifo.hpp"
 
 namespace mobula::engine {
 
@@ -127,7 +127,7 @@ class conversation {
 
   std::uint64_t said_ = 0;
   std::uint64_t released_ = 0;
-  std::deque<std::vector<std::byte>> there_;  ///< the last of those that were said
+  fifo<std::vector<std::byte>> there_;   ///< the last of those that were said
   std::uint64_t heard_ = 0;
   std::uint64_t kept_ = 0;
   std::uint64_t told_ = 0;
