@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <map>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -251,14 +252,13 @@ MOBULA_DECL void validate(const simulation_options& options) {
   if (options.nodes.empty()) {
     detail::throw_invalid("simulation_options.nodes", "{}", "must have at least one node");
   }
+  std::map<std::string, std::size_t> names;
   for (std::size_t i = 0; i < options.nodes.size(); ++i) {
     validate(options.nodes[i]);
-    for (std::size_t j = 0; j < i; ++j) {
-      const std::string name = detail::name_of_node(options.nodes, i);
-      if (detail::name_of_node(options.nodes, j) != name) continue;
-      detail::throw_invalid("simulation_options.nodes[" + detail::text_of(i) + "].name",
-                            detail::quoted(name), "another node has it");
-    }
+    const std::string name = detail::name_of_node(options.nodes, i);
+    if (names.emplace(name, i).second) continue;
+    detail::throw_invalid("simulation_options.nodes[" + detail::text_of(i) + "].name",
+                          detail::quoted(name), "another node has it");
   }
   validate(options.faults);
   for (std::size_t i = 0; i < options.faults.script.size(); ++i) {
