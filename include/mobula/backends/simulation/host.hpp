@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -69,6 +70,9 @@ class simulation_host final : public detail::backend,
     engine::link_options& links = world_.links();
     // A peer is never taken for dead, it is known to be.
     links.silence = std::chrono::hours(24 * 365);
+    // Most bodies have answered by then: one event less for each push.
+    links.ack_delay = std::chrono::milliseconds(12);
+    links.frames = engine::frame_check::unchecked;  // no fault changes what is in one
     set_name_space(options);
     plan_ = plan_of_run(options.simulation.faults, world_.random());
     world_.set_clocks(plan_.clock_skew.count_ns(), parts_per_million(plan_.clock_drift));
@@ -306,13 +310,17 @@ class simulation_host final : public detail::backend,
   void kill_head(instant lasts);
   void restart_head();
   void release(node_process& node);
-  /// Ways between machines, from each of the first to each of the second.
+  /// Ways between machines: see `machine_cuts`.
   using ways = std::vector<std::pair<party, party>>;
   /// The cut's number.
   std::uint64_t block(ways which, instant lasts);
   void unblock(std::uint64_t cut);
   void unblock_all();
-  ways ways_around(const node_process& one) const;
+  /// From and to all others.
+  ways ways_around(const node_process& one) const {
+    const party mine = world_.net().machine_of(one.self());
+    return {{mine, {}}, {{}, mine}};
+  }
   /// The living node of this name; null.
   node_process* node_named(std::string_view name) const;
   /// Living workers, in the order of their birth.
@@ -324,24 +332,7 @@ class simulation_host final : public detail::backend,
     return out;
   }
   /// By `simulation::kill_worker` and by faults: the process ends as by that signal.
-  void kill(worker_process& one, const engine::death& how) {
-    if (!one.alive()) return;
-    world_.events().history().note({world_.now(), event_kind::death, one.self().value(),
-                                    static_cast<std::uint64_t>(how.signal)});
-    engine::death what = how;
-    what.who = one.self();
-    what.begun = one.begun();
-    what.lease = one.last_lease();
-    what.running = one.running_calls();
-    one.kill_process();
-    world_.cut_links_of(one);
-    // What it had sent to the node is received first: perhaps it has published what it answered.
-    node_process* const node = find_node(one.home().node);
-    const instant seen = world_.all_arrived(one.self(), node->self());
-    world_.events().at(seen + world_.delay(1'000, 300'000),
-                       {event_kind::death, one.self().value(), 0, node->self()},
-                       [node, what] { node->saw_death(what); });
-  }
+  void kill(worker_process& one, const engine::death& how);
   /// Nobody is cut off or stands still, and the head lives, if there is one.
   [[nodiscard]] bool all_hear_all();
   const fault_plan& plan() const noexcept { return plan_; }
@@ -399,7 +390,7 @@ class simulation_host final : public detail::backend,
   void let_all_join();
   void look_at_silence(const ways& changed);
   void look_at_silence(node_process& node);
-  [[nodiscard]] bool are_apart(party one, party other) const;
+  void open(const ways& which);
   void go_and_return(node_process& node);
   void let_come_back();
   void bury(node_process& node);

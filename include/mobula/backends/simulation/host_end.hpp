@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "mobula/backends/simulation/host.hpp"
-#include "mobula/backends/simulation/host_nodes.hpp"
+#include "mobula/backends/simulation/host_silence.hpp"
 
 namespace mobula::simulation {
 
@@ -155,21 +155,6 @@ inline void simulation_host::schedule_faults_of(node_process& one) {
   });
 }
 
-/// From and to all other machines.
-inline simulation_host::ways simulation_host::ways_around(const node_process& one) const {
-  const party mine = world_.net().machine_of(one.self());
-  ways out;
-  const auto both = [&](party other) {
-    if (other == mine) return;
-    out.emplace_back(mine, other);
-    out.emplace_back(other, mine);
-  };
-  if (head_) both(head_->self());
-  for (const auto& other : nodes_) {
-    if (other->alive()) both(world_.net().machine_of(other->self()));
-  }
-  return out;
-}
 /// The shapes are Jepsen's. The head and the driver's node are on one side of all but the bridge,
 /// of which the head is the middle: two halves see it, and not each other.
 inline simulation_host::ways simulation_host::drawn_cut(const node_process& one,

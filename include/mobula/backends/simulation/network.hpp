@@ -8,10 +8,10 @@
 #include <cstdint>
 #include <functional>
 #include <set>
-#include <utility>
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
+#include "mobula/backends/simulation/machine_cuts.hpp"
 #include "mobula/backends/simulation/random.hpp"
 #include "mobula/core/assert.hpp"
 #include "mobula/engine/ids.hpp"
@@ -42,19 +42,6 @@ struct link_faults {
   instant extra_delay_max = 0;  ///< each is late by up to this many nanoseconds
 
   friend bool operator==(const link_faults&, const link_faults&) noexcept = default;
-};
-
-/// A direction between two parties, or two machines.
-struct ends {
-  party from;
-  party to;
-  friend bool operator==(const ends&, const ends&) noexcept = default;
-};
-struct ends_hash {
-  std::size_t operator()(const ends& one) const noexcept {
-    return static_cast<std::size_t>(
-        random_stream::mix(random_stream::mix(one.from.value()) + one.to.value()));
-  }
 };
 
 /// When copies of a frame arrive: none if it is lost, two if it is repeated, in no order.
@@ -93,7 +80,7 @@ class network {
   arrivals send(party from, party to, std::uint64_t bytes, instant now) {
     direction& way = direction_of(from, to);
     ++sent_;
-    const link_faults& faults = way.own_faults ? way.faults : faults_;
+    const link_faults& faults = way.own_faults ? own_faults_.find({from, to})->second : faults_;
     // All is drawn before anything is decided: a fault that is turned on or off changes what it is
     // about and no other draw of the direction.
     const instant delay = drawn_delay(way.random);
@@ -120,7 +107,13 @@ class network {
     }
     times.add(when);
     if (repeated) times.add(later(when, second));
+    for (const instant one : times) way.latest = std::max(way.latest, one);
     return times;
+  }
+  /// When all that has left for there has arrived; now, where it has.
+  [[nodiscard]] instant all_arrived(party from, party to, instant now) const {
+    const auto found = directions_.find({from, to});
+    return found == directions_.end() ? now : std::max(now, found->second.latest);
   }
 
   /// Of all directions without faults of their own.
@@ -129,7 +122,7 @@ class network {
   /// Of this direction, from now on.
   void set_faults(party from, party to, const link_faults& faults) {
     direction& way = direction_of(from, to);
-    way.faults = faults;
+    own_faults_[{from, to}] = faults;
     way.own_faults = true;
   }
   /// The direction has those of all again.
@@ -156,19 +149,14 @@ class network {
     const auto found = machines_.find(who);
     return found == machines_.end() ? who : found->second;
   }
-  /// Nothing that parties of one machine send to the other's arrives until it is unblocked as often
-  /// as it was blocked.
-  void block(party from_machine, party to_machine) { ++blocked_[{from_machine, to_machine}]; }
-  void unblock(party from_machine, party to_machine) {
-    const auto found = blocked_.find({from_machine, to_machine});
-    MOBULA_ASSERT(found != blocked_.end(), "only what was blocked is unblocked");
-    if (--found->second == 0) blocked_.erase(found);
-  }
-  /// Between their machines.
+  /// Nothing that parties of one machine send to the other's arrives where that way is blocked.
+  machine_cuts& cuts() noexcept { return cuts_; }
+  const machine_cuts& cuts() const noexcept { return cuts_; }
   /// Nothing is blocked, and nobody isolated.
-  [[nodiscard]] bool is_whole() const noexcept { return blocked_.empty() && isolated_.empty(); }
+  [[nodiscard]] bool is_whole() const noexcept { return cuts_.empty() && isolated_.empty(); }
+  /// Between their machines.
   [[nodiscard]] bool is_blocked(party from, party to) const {
-    return !blocked_.empty() && blocked_.contains({machine_of(from), machine_of(to)});
+    return !cuts_.empty() && cuts_.is_blocked(machine_of(from), machine_of(to));
   }
 
   /// Cuts the party off from all others, or no longer.
@@ -200,14 +188,23 @@ class network {
     machines_.erase(gone);
   }
 
+  /// The two have nothing to do with each other any more, or never say more than goodbye.
+  void forget(party one, party other) {
+    for (const ends& way : {ends{one, other}, ends{other, one}}) {
+      const auto found = directions_.find(way);
+      if (found == directions_.end()) continue;
+      if (found->second.cuts == 0 && !found->second.own_faults) directions_.erase(found);
+    }
+  }
+
   std::uint64_t sent() const noexcept { return sent_; }
   std::uint64_t lost() const noexcept { return lost_; }
 
  private:
   struct direction {
     random_stream random;
-    link_faults faults{};
-    instant last = 0;  ///< the latest arrival of a frame that keeps the order
+    instant last = 0;    ///< the latest arrival of a frame that keeps the order
+    instant latest = 0;  ///< and of any
     unsigned cuts = 0;
     bool own_faults = false;
   };
@@ -252,9 +249,10 @@ class network {
   std::uint64_t sent_ = 0;
   std::uint64_t lost_ = 0;
   boost::unordered_flat_map<ends, direction, ends_hash> directions_;
+  boost::unordered_flat_map<ends, link_faults, ends_hash> own_faults_;
   boost::unordered_flat_map<party, unsigned, std::hash<party>> slow_;
   boost::unordered_flat_map<party, party, std::hash<party>> machines_;
-  boost::unordered_flat_map<ends, unsigned, ends_hash> blocked_;
+  machine_cuts cuts_;
   std::set<party> isolated_;
 };
 

@@ -5,9 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
-#include <map>
 #include <memory>
 #include <set>
 #include <span>
@@ -18,8 +16,10 @@
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
+#include "mobula/backends/simulation/due_links.hpp"
 #include "mobula/backends/simulation/world.hpp"
 #include "mobula/engine/codec.hpp"
+#include "mobula/engine/fifo.hpp"
 #include "mobula/engine/lasting/conversation.hpp"
 #include "mobula/engine/link.hpp"
 #include "mobula/engine/outbox.hpp"
@@ -60,8 +60,10 @@ class party_process : public party_base {
 
   /// From a peer's link.
   void frame_arrived(party from, std::span<const std::byte> frame) {
-    if (!alive_ || gone_.contains(from)) return;
-    peer& one = peer_of(from);
+    if (!alive_) return;
+    peer* const known = peer_unless_gone(from);
+    if (known == nullptr) return;
+    peer& one = *known;
     one.link.frame_arrived(frame, now());
     take_messages(from, one);
     note_due(one);
@@ -81,6 +83,7 @@ class party_process : public party_base {
   std::vector<party> peers() const override {
     std::vector<party> out;
     for (const auto& [who, one] : peers_) out.push_back(who);
+    std::sort(out.begin(), out.end());
     return out;
   }
   bool has_peer(party who) const override { return peers_.contains(who); }
@@ -149,8 +152,9 @@ class party_process : public party_base {
       });
       return;
     }
-    if (gone_.contains(to)) return unreachable(to);
-    peer& with = peer_of(to);
+    peer* const known = peer_unless_gone(to);
+    if (known == nullptr) return unreachable(to);
+    peer& with = *known;
     if constexpr (std::is_same_v<std::remove_cvref_t<Message>, engine::task_done>) {
       if (!one.unbegun) with.note_answer(one.task);
     }
@@ -171,8 +175,9 @@ class party_process : public party_base {
     if (!in_event()) set_timer();
   }
   void send_bytes(party to, std::span<const std::byte> bytes) {
-    if (!alive_ || gone_.contains(to)) return;
-    peer& with = peer_of(to);
+    peer* const known = alive_ ? peer_unless_gone(to) : nullptr;
+    if (known == nullptr) return;
+    peer& with = *known;
     ++with.sent;
     with.link.send(bytes, now());
     note_due(with);
@@ -182,14 +187,12 @@ class party_process : public party_base {
   void renew_link(party with) {
     const auto at = peers_.find(with);
     if (at == peers_.end()) return;
-    if (at->second->due != engine::never) due_.erase({at->second->due, with});
+    due_.set(*at->second, engine::never);
     peers_.erase(at);
-    by_party_.erase(with);
   }
   void renew_all_links() {
-    peers_.clear();
-    by_party_.clear();
     due_.clear();
+    peers_.clear();
     set_timer();
   }
   /// Nothing comes from them any more. In order.
@@ -198,10 +201,11 @@ class party_process : public party_base {
   /// Calls and tasks that have begun here, and whose answer may never arrive if this process dies
   /// now.
   void append_unheard(engine::key_list& out) {
-    for (const auto& [who, one] : peers_) {
-      if (one->cut) continue;
-      one->forget_heard();
-      for (const auto& [number, task] : one->answers) out.push_back(task);
+    for (const party who : peers()) {
+      peer& one = *peers_.find(who)->second;
+      if (one.cut) continue;
+      one.forget_heard();
+      for (const auto& [number, task] : one.answers) out.push_back(task);
     }
   }
   void deliver(party from, engine::message&& one) {
@@ -240,8 +244,9 @@ class party_process : public party_base {
     engine::link link;
     std::uint64_t sent = 0;  ///< messages
     /// Of those that the peer may not have got: how-manieth it is, from 0, and what it answers.
-    std::deque<std::pair<std::uint64_t, engine::object_key>> answers;
-    instant due = engine::never;  ///< as it stands in `due_`
+    engine::fifo<std::pair<std::uint64_t, engine::object_key>> answers;
+    instant due = engine::never;
+    std::size_t due_place = due_links<peer>::nowhere;
     bool cut = false;
     bool broken = false;
   };
@@ -251,14 +256,16 @@ class party_process : public party_base {
     if constexpr (std::is_same_v<Message, engine::message>) return engine::is_view(one);
     return false;
   }
-  peer& peer_of(party who) {
-    peer*& found = by_party_[who];
-    if (found == nullptr) {
-      std::unique_ptr<peer>& made = peers_[who];
-      made = std::make_unique<peer>(*this, who, world_.links());
-      found = made.get();
+  /// Null: nothing comes from it any more.
+  peer* peer_unless_gone(party who) {
+    if (const auto at = peers_.find(who); at != peers_.end()) {
+      return at->second->cut ? nullptr : at->second.get();
     }
-    return *found;
+    if (gone_.contains(who)) return nullptr;
+    peer& made = *peers_.emplace(who, std::make_unique<peer>(*this, who, world_.links()))
+                      .first->second;
+    world_.linked(self(), who);
+    return &made;
   }
   void take_messages(party from, peer& one) {
     one.link.take([&](std::span<const std::byte> bytes) {
@@ -287,30 +294,30 @@ class party_process : public party_base {
 
   /// Its link may want to be called at another time.
   void note_due(peer& one) {
-    const instant then = one.cut ? engine::never : one.link.next_timer();
-    if (then == one.due) return;
-    if (one.due != engine::never) due_.erase({one.due, one.to});
-    if (then != engine::never) due_.insert({then, one.to});
-    one.due = then;
+    due_.set(one, one.cut ? engine::never : one.link.next_timer());
   }
   /// Those links that want to be called now are, in the order of their peers.
   void call_links() {
-    std::vector<party> late;
-    for (const auto& [when, who] : due_) {
-      if (when > now()) break;
-      late.push_back(who);
+    const instant now = this->now();
+    if (due_.first() > now) return;
+    std::vector<peer*> late;
+    due_.for_each_due(now, [&late](peer& one) { late.push_back(&one); });
+    std::sort(late.begin(), late.end(), [](peer* a, peer* b) { return a->to < b->to; });
+    for (peer* const one : late) {
+      one->link.timer(now);
+      note_due(*one);
     }
-    std::sort(late.begin(), late.end());
-    for (const party who : late) {
-      peer& one = *by_party_.at(who);
-      one.link.timer(now());
-      note_due(one);
-    }
+  }
+  /// What links owe, and what they send again, can wait a little for others of the process.
+  instant due_in_time() const noexcept {
+    constexpr instant together = 4'000'000;
+    const instant first = due_.first();
+    if (first >= engine::never - together) return first;
+    return (first + together - 1) / together * together;
   }
   void set_timer() {
     if (!alive_) return;
-    instant next = next_machine_timer();
-    if (!due_.empty()) next = std::min(next, due_.begin()->first);
+    const instant next = std::min(next_machine_timer(), due_in_time());
     if (next == timer_at_) return;
     world_.events().cancel(timer_);
     timer_at_ = next;
@@ -328,13 +335,12 @@ class party_process : public party_base {
   }
 
   const machine_clock clock_;
-  std::map<party, std::unique_ptr<peer>> peers_;
-  boost::unordered_flat_map<party, peer*, std::hash<party>> by_party_;  ///< the same
-  std::set<std::pair<instant, party>> due_;  ///< when links want to be called
+  boost::unordered_flat_map<party, std::unique_ptr<peer>, std::hash<party>> peers_;
+  due_links<peer> due_;                      ///< when links want to be called
   std::set<party> gone_;                     ///< whose links are cut, be it before there was one
   party lasting_;  ///< the head; empty: none
   engine::conversation talk_;
-  std::deque<engine::message> to_itself_;
+  engine::fifo<engine::message> to_itself_;
   std::vector<std::byte> buffer_;
   event_id timer_;
   instant timer_at_ = engine::never;

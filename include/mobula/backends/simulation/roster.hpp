@@ -3,7 +3,10 @@
 /// The processes that a simulation has ever had, as they are looked for.
 
 #include <cstddef>
+#include <functional>
 #include <map>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "mobula/backends/simulation/node_process.hpp"
@@ -17,6 +20,7 @@ class roster {
   void add(node_process& one, party machine) {
     nodes_[one.self()] = &one;
     on_machine_[machine] = &one;
+    named_[one.home().about.name].push_back(&one);
   }
   void add(worker_process& one) {
     workers_[one.self()] = &one;
@@ -45,6 +49,15 @@ class roster {
   worker_process* worker(party who) const { return find(workers_, who); }
   /// The last that there was; null.
   node_process* node_on(party machine) const { return find(on_machine_, machine); }
+  /// Null.
+  node_process* living_node(std::string_view name) const {
+    const auto at = named_.find(name);
+    if (at == named_.end()) return nullptr;
+    for (node_process* const one : at->second) {
+      if (one->alive()) return one;
+    }
+    return nullptr;
+  }
   /// Calls `visit(worker_process&)` for that node's, in the order of their birth.
   template <class Visit>
   void for_each_worker_on(party node, Visit visit) const {
@@ -63,6 +76,7 @@ class roster {
   worker_process* driver_ = nullptr;
   std::map<party, node_process*> nodes_;
   std::map<party, node_process*> on_machine_;
+  std::map<std::string, std::vector<node_process*>, std::less<>> named_;
   std::map<party, worker_process*> workers_;
   std::map<party, std::vector<worker_process*>> workers_on_;
 };

@@ -191,7 +191,6 @@ class schedule {
       events_[slot].key = {.when = now_, .tie = tie, .number = ++added_};
       push(slot);
     }
-    forget_if_unused(found);
   }
 
   /// The party is gone, and all of its events with it.
@@ -205,14 +204,10 @@ class schedule {
     while (slot != no_slot) {
       const std::uint32_t next = events_[slot].next;
       actions.push_back(std::move(events_[slot].what));
-      if (next == no_slot) {
-        remove(slot);  // The last one takes the entry along.
-        return;
-      }
       remove(slot);
       slot = next;
     }
-    forget_if_unused(found);
+    owners_.erase(owner);
   }
 
  private:
@@ -246,7 +241,7 @@ class schedule {
     std::uint32_t first = no_slot;
     bool held = false;
   };
-  /// Never iterated over.
+  /// Never iterated over. Who had an event has a place until he is dropped.
   using owner_map = boost::unordered_flat_map<party, owned, std::hash<party>>;
 
   std::uint64_t next_tie() noexcept { return options_.ties_by_seed ? ties_.next() : 0; }
@@ -273,9 +268,7 @@ class schedule {
     one.heap_index = no_index;
     ++one.generation;
     if (!one.label.owner.empty()) {
-      const auto found = owners_.find(one.label.owner);
-      unlink(found->second, slot);
-      forget_if_unused(found);
+      unlink(one.label.owner, slot);
     }
     const action gone = std::move(one.what);
     one.next = first_free_;
@@ -291,22 +284,19 @@ class schedule {
     owners.first = slot;
   }
 
-  void unlink(owned& owners, std::uint32_t slot) noexcept {
+  void unlink(party owner, std::uint32_t slot) noexcept {
     const event& one = events_[slot];
     if (one.previous != no_slot) {
       events_[one.previous].next = one.next;
     } else {
-      owners.first = one.next;
+      owners_.find(owner)->second.first = one.next;
     }
     if (one.next != no_slot) events_[one.next].previous = one.previous;
   }
 
-  void forget_if_unused(owner_map::iterator entry) {
-    if (entry->second.first == no_slot && !entry->second.held) owners_.erase(entry);
-  }
+  // A heap in which each has up to four below it, which lie together. Each event knows its place.
 
-  // A binary heap. Each event knows its place in it.
-
+  static constexpr std::size_t ways = 4;
   struct node {
     sort_key key;
     std::uint32_t slot = no_slot;
@@ -328,7 +318,7 @@ class schedule {
     const node last = heap_.back();
     heap_.pop_back();
     if (last.slot == slot) return;
-    if (hole > 0 && last.key < heap_[(hole - 1) / 2].key) {
+    if (hole > 0 && last.key < heap_[(hole - 1) / ways].key) {
       rise(hole, last);
     } else {
       sink(hole, last);
@@ -337,7 +327,7 @@ class schedule {
 
   void rise(std::size_t index, const node one) noexcept {
     while (index > 0) {
-      const std::size_t parent = (index - 1) / 2;
+      const std::size_t parent = (index - 1) / ways;
       if (!(one.key < heap_[parent].key)) break;
       put(index, heap_[parent]);
       index = parent;
@@ -347,9 +337,12 @@ class schedule {
 
   void sink(std::size_t index, const node one) noexcept {
     for (;;) {
-      std::size_t child = 2 * index + 1;
-      if (child >= heap_.size()) break;
-      if (child + 1 < heap_.size() && heap_[child + 1].key < heap_[child].key) ++child;
+      const std::size_t first = ways * index + 1;
+      if (first >= heap_.size()) break;
+      std::size_t child = first;
+      for (std::size_t at = first + 1; at < std::min(first + ways, heap_.size()); ++at) {
+        if (heap_[at].key < heap_[child].key) child = at;
+      }
       if (!(heap_[child].key < one.key)) break;
       put(index, heap_[child]);
       index = child;

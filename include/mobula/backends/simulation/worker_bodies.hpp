@@ -125,7 +125,7 @@ inline bool worker_process::wait_for(completion& what, instant deadline, waiting
   event_id timer;
   if (deadline != engine::never) {
     timer = world_.events().at(deadline, {event_kind::wake, self().value(), inside->number, self()},
-                               [this, inside] { wake(*inside); });
+                               [this, inside] { wait_ended(*inside); });
   }
   const bool gives_way = how == waiting::gives_way;
   if ((how == waiting::lends || gives_way) && inside->body != nullptr) {
@@ -159,6 +159,12 @@ inline void worker_process::wake(body_fiber& one) {
                           one.wake_queued = false;
                           if (one.waits) run_fiber(one);
                         });
+}
+
+/// Of its wait. A body that can go on does so at once.
+inline void worker_process::wait_ended(body_fiber& one) {
+  if (!one.waits || one.lent || one.wake_queued) return wake(one);
+  run_fiber(one);
 }
 
 // --- The executor's wishes -----------------------------------------------------------------------

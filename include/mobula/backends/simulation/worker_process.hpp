@@ -55,6 +55,7 @@ class worker_process final : public party_process, public hosting::program_proce
                 waiting how = waiting::plain) override;
   /// It goes on, if it waits.
   void wake(body_fiber& one);
+  void wait_ended(body_fiber& one);
   /// A fiber of this process that is no body: a program, a callback.
   void start_fiber(action what) { start_fiber(nullptr, std::move(what)); }
   /// As SIGKILL would: bodies are unwound, actors' objects destroyed, and nothing of it is seen.

@@ -26,6 +26,7 @@
 
 #include "mobula/backends/hosting/party_loop.hpp"
 #include "mobula/backends/simulation/fiber.hpp"
+#include "mobula/backends/simulation/frame_pool.hpp"
 #include "mobula/backends/simulation/machine_clock.hpp"
 #include "mobula/backends/simulation/network.hpp"
 #include "mobula/backends/simulation/random.hpp"
@@ -149,14 +150,12 @@ class world {
       if (on_blocked && network_.is_blocked(from, to)) on_blocked(from, to);
       return;
     }
-    auto bytes = std::make_shared<const std::vector<std::byte>>(frame.begin(), frame.end());
-    instant& latest = latest_[{from, to}];
+    const frame_pool::frame sent = frames_.make(frame);
     for (const instant at : when) {
-      latest = std::max(latest, at);
-      events_.at(at, {event_kind::frame, from.value(), to.value(), to}, [this, from, to, bytes] {
+      events_.at(at, {event_kind::frame, from.value(), to.value(), to}, [this, from, to, sent] {
         party_base* const there = find(to);
         if (there == nullptr) return;
-        if (there->alive()) return there->frame_arrived(from, *bytes);
+        if (there->alive()) return there->frame_arrived(from, sent.bytes());
         party_base* const back = find(from);
         if (back != nullptr && back->alive()) cut_link(to, *back);
       });
@@ -164,8 +163,7 @@ class world {
   }
   /// When all that has left for there has arrived; now, where it has.
   [[nodiscard]] instant all_arrived(party from, party to) const {
-    const auto last = latest_.find({from, to});
-    return last == latest_.end() ? now() : std::max(now(), last->second);
+    return network_.all_arrived(from, to, now());
   }
   /// A process is dead: all others learn that when what was on its way to them is there. Those of
   /// its machine that have no link to it too, for one may be about to make it: a lease of the dead
@@ -174,18 +172,28 @@ class world {
   void cut_links_of(const party_base& dead) {
     for (const party peer : those_near(dead.self())) cut_link(dead.self(), *parties_.at(peer));
     cut_far_links_of(dead, {});
+    linked_.erase(dead.self());  // who makes one later finds nobody
   }
   /// For those on other machines than the dead's that can hear of it from there. What one of them
   /// has sent may never have arrived, so the dead need not know of the link.
   void cut_far_links_of(const party_base& dead, party teller) {
     const party machine = network_.machine_of(dead.self());
-    const std::vector<party> known = dead.peers();
-    for (const auto& [peer, there] : parties_) {
-      if (!there->alive() || network_.machine_of(peer) == machine) continue;
-      const bool is_known = std::binary_search(known.begin(), known.end(), peer);
-      if (is_known || there->has_peer(dead.self())) cut_link(dead.self(), *there, teller);
+    std::vector<party> all = dead.peers();
+    if (const auto at = linked_.find(dead.self()); at != linked_.end()) {
+      all.insert(all.end(), at->second.begin(), at->second.end());
+    }
+    std::sort(all.begin(), all.end());
+    all.erase(std::unique(all.begin(), all.end()), all.end());
+    for (const party peer : all) {
+      note_look();
+      party_base* const there = find(peer);
+      if (there == nullptr || !there->alive() || network_.machine_of(peer) == machine) continue;
+      if (!dead.has_peer(peer) && !there->has_peer(dead.self())) continue;
+      cut_link(dead.self(), *there, teller);
     }
   }
+  /// A party has made a link to another; that one may not know of it.
+  void linked(party from, party to) { linked_[to].push_back(from); }
   /// A way between machines is open again: who could not hear of a death does now.
   void tell_deaths() {
     std::vector<untold_death> then;
@@ -198,6 +206,10 @@ class world {
 
   /// A frame was lost because its way is blocked.
   std::function<void(party from, party to)> on_blocked;
+  /// How many parties, and pairs of them, deaths and cuts have been about, ever.
+  [[nodiscard]] std::uint64_t looks() const noexcept { return looks_; }
+  void note_look() const noexcept { ++looks_; }
+
   /// Every message that a machine receives, for those who look on.
   std::function<void(instant now, party from, party to, const engine::message&)> watcher;
   void saw(party from, party to, const engine::message& one) {
@@ -331,8 +343,7 @@ class world {
     events_.at(all_arrived(dead, peer) + delay(1'000, 100'000),
                {event_kind::cut, dead.value(), peer.value(), peer}, [this, dead, peer] {
                  if (party_base* const there = find(peer)) there->peer_gone(dead);
-                 latest_.erase({dead, peer});
-                 latest_.erase({peer, dead});
+                 network_.forget(dead, peer);
                });
   }
 
@@ -409,6 +420,7 @@ class world {
   }
 
   random_stream random_;
+  frame_pool frames_;  // first: events have some
   schedule events_;
   simulation::network network_;
   random_stream delays_;
@@ -420,8 +432,9 @@ class world {
   const std::uint64_t seed_;
   boost::unordered_flat_map<party, party_base*, std::hash<party>> parties_;
   std::map<party, std::set<party>> on_machine_;  ///< those that live
-  boost::unordered_flat_map<ends, instant, ends_hash> latest_;  ///< arrival of what was sent last
   boost::unordered_flat_set<ends, ends_hash> cut_;  ///< the dead, and who was or will be told
+  boost::unordered_flat_map<party, std::vector<party>, std::hash<party>> linked_;  ///< who to it
+  mutable std::uint64_t looks_ = 0;
   std::vector<untold_death> untold_;       ///< to those who could not hear of it yet
   std::map<party, std::uint64_t> lives_;   ///< of those that came back
   std::uint64_t parties_made_ = 0;
