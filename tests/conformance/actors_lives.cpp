@@ -300,7 +300,8 @@ TEST_CASE("an actor that is killed while calls wait for its new life fails them 
   if (!traits().workers_end) CHECK(book.gone.value() == 0);
   end.set();
   book.wait_for_all_gone();
-  CHECK(book.made.value() == 1);
+  // Where its process is ended at once it may live again before the second word comes.
+  CHECK(book.made.value() <= (traits().workers_end ? 2 : 1));
 }
 
 TEST_CASE("retried calls count as pending as often as they wait",
