@@ -68,9 +68,8 @@ class machine_cuts {
     return is_blocked(one, other) || is_blocked(other, one);
   }
 
-  /// From all others, or to them.
-  [[nodiscard]] bool is_alone(party one) const { return alone_.contains(one); }
-  /// Calls `visit(party)` for those, in order, until it returns false; returns false then.
+  /// Calls `visit(party)` for those that are cut from all others, in either direction, in order,
+  /// until it returns false; returns false then.
   template <class Visit>
   bool for_each_alone(Visit visit) const {
     for (const auto& [one, ways] : alone_) {

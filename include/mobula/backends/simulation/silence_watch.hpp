@@ -48,8 +48,8 @@ class silence_watch {
   };
 
   [[nodiscard]] bool are_apart(const node_process& one, const node_process& other) const {
-    return world_.net().is_blocked(one.self(), other.self()) ||
-           world_.net().is_blocked(other.self(), one.self());
+    const network& net = world_.net();
+    return net.cuts().are_apart(net.machine_of(one.self()), net.machine_of(other.self()));
   }
   void begin(node_process& by, node_process& of) {
     if (!by.alive() || !of.alive()) return;

@@ -3,7 +3,6 @@
 /// How what was pushed and has not begun comes back: for a lease that is dry, or because its worker
 /// is to be ended.
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
